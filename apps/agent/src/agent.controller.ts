@@ -1,0 +1,39 @@
+import { Controller, Inject } from '@nestjs/common';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { z } from 'zod';
+import { Order, ReasonCode, Run, type RunAck, ServerEvent, Stop, type StopAck } from '#libs/protocol/index';
+import { AttemptsService } from './attempts/attempts.service.js';
+
+const LooseRun = z.object({ orders: z.array(z.looseObject({ attempt_id: z.uuid() })) });
+
+/** What the server may ask of an agent. The return value is the acknowledgement. */
+@Controller()
+export class AgentController {
+  constructor(@Inject(AttemptsService) private readonly attempts: AttemptsService) {}
+
+  /** Takes orders: each is in the journal, synced, or refused for good, before this answers. */
+  @MessagePattern(ServerEvent.run)
+  async run(@Payload() data: unknown): Promise<RunAck> {
+    const parsed = Run.safeParse(data);
+    if (parsed.success) return { answers: await this.attempts.run(parsed.data.orders) };
+    // One order that makes no sense must not cost the others of its message an answer.
+    const { orders } = LooseRun.parse(data);
+    const each = orders.map((order) => ({ id: order.attempt_id, order: Order.safeParse(order) }));
+    const good = each.flatMap(({ order }) => (order.success ? [order.data] : []));
+    const answers = await this.attempts.run(good);
+    const bad = each.filter(({ order }) => !order.success);
+    await this.attempts.refuseUnreadable(bad.map(({ id }) => id));
+    const refusal = {
+      accepted: false,
+      reason: ReasonCode.startFailed,
+      message: 'the agent cannot read this order',
+    } as const;
+    return { answers: [...answers, ...bad.map(({ id }) => ({ attempt_id: id, ...refusal }))] };
+  }
+
+  /** Ends attempts, or sees to it that they never start. */
+  @MessagePattern(ServerEvent.stop)
+  async stop(@Payload() data: unknown): Promise<StopAck> {
+    return { answers: await this.attempts.stop(Stop.parse(data).attempts) };
+  }
+}

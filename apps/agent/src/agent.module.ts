@@ -1,0 +1,16 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AgentController } from './agent.controller.js';
+import { AttemptsService } from './attempts/attempts.service.js';
+
+/** The agent's message handlers over parts that were opened before Nest starts (a lock or a disk may refuse). */
+@Module({})
+export class AgentModule {
+  /** The module around one agent's attempts. */
+  static with(attempts: AttemptsService): DynamicModule {
+    return {
+      module: AgentModule,
+      controllers: [AgentController],
+      providers: [{ provide: AttemptsService, useValue: attempts }],
+    };
+  }
+}

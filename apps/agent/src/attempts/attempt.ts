@@ -1,0 +1,110 @@
+import { isUtf8 } from 'node:buffer';
+import { Limits, type Chunk, type Ending, type Order, type Report } from '#libs/protocol/index';
+import { type Run } from '../exec/runner.js';
+import { type OutputReader } from '../journal/spool.js';
+import { type StoredChunk } from '../journal/segment.js';
+import { type LaneJob } from './lane.js';
+
+/** Control characters take six bytes each in JSON: such output travels as bytes, which cost what they are. */
+// eslint-disable-next-line no-control-regex
+const COSTLY = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+const REPORT_OVERHEAD = 400;
+const CHUNK_OVERHEAD = 120;
+
+/** A report ready to be sent, with what it costs. */
+export interface PreparedReport {
+  readonly report: Report;
+  readonly bytes: number;
+}
+
+export type AttemptState = 'queued' | 'starting' | 'running' | 'ended';
+
+/** One attempt while the agent holds it: where it stands, and how much of it the server has. */
+export class Attempt {
+  state: AttemptState = 'queued';
+  run: Run | null = null;
+  job: LaneJob | null = null;
+  /** Its payload and the rest, until it has been started; an attempt found in the journal has none. */
+  order: Order | null;
+  output: OutputReader | null = null;
+  startedAt: number | null = null;
+  /** The server takes no more word of it: its end is only written down. */
+  forgotten = false;
+  /** A started run that ends at once is told in one message: until then nothing is due. */
+  due = false;
+  /** A message with a report of this attempt is on its way. */
+  inFlight = false;
+  ending: Ending | null = null;
+  private startTold = false;
+  private nextSeq = 0;
+
+  constructor(
+    readonly id: string,
+    order: Order | null,
+  ) {
+    this.order = order;
+  }
+
+  /** Takes what an earlier process left; all of it is told again. */
+  resume(output: OutputReader, startedAt: number | null, ending: Ending | null): void {
+    this.output = output;
+    this.nextSeq = output.first;
+    this.startedAt = startedAt;
+    this.ending = ending;
+    this.due = true;
+    if (ending !== null) this.state = 'ended';
+  }
+
+  /** Whether there is something to tell. */
+  hasNews(): boolean {
+    if (this.forgotten || this.inFlight) return false;
+    if (this.ending !== null) return true;
+    if (!this.due || this.startedAt === null) return false;
+    return !this.startTold || (this.output !== null && this.output.available > this.nextSeq);
+  }
+
+  /** The next report, not much larger than `budget` bytes. */
+  async prepare(budget: number): Promise<PreparedReport> {
+    const report: Report = { attempt_id: this.id };
+    if (!this.startTold && this.startedAt !== null) report.started_at = this.startedAt;
+    // Read before the chunks: what comes while they are read belongs to the next report.
+    const { ending, output } = this;
+    const end = output?.available ?? 0;
+    const chunks: Chunk[] = [];
+    let cost = REPORT_OVERHEAD;
+    let bytes = 0;
+    let seq = this.nextSeq;
+    for (; output !== null && seq < end; seq += 1) {
+      const stored = await output.read(seq);
+      if (
+        chunks.length > 0 &&
+        (cost + stored.data.length > budget || bytes + stored.data.length > Limits.windowBytes)
+      )
+        break;
+      chunks.push(toChunk(seq, stored));
+      bytes += stored.data.length;
+      cost += stored.data.length + CHUNK_OVERHEAD;
+    }
+    if (chunks.length > 0) report.chunks = chunks;
+    if (ending !== null && seq >= end) report.ending = ending;
+    return { report, bytes: cost };
+  }
+
+  /** The server has stored this report; true when that was the last one. */
+  confirm(report: Report): boolean {
+    if (report.started_at !== undefined) this.startTold = true;
+    const last = report.chunks?.at(-1);
+    if (last !== undefined) {
+      this.nextSeq = last.seq + 1;
+      this.output?.release(this.nextSeq);
+    }
+    return report.ending !== undefined;
+  }
+}
+
+/** A stored chunk in the words of the contract: text when that is cheap, else bytes. */
+export function toChunk(seq: number, { stream, at, data }: StoredChunk): Chunk {
+  if (!isUtf8(data)) return { seq, stream, at, data };
+  const text = data.toString('utf8');
+  return { seq, stream, at, data: COSTLY.test(text) ? data : text };
+}

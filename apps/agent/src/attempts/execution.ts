@@ -1,0 +1,112 @@
+import { ReasonCode, type Ending } from '#libs/protocol/index';
+import { type RunnerOptions } from '../exec/launch.js';
+import { startTimeOf } from '../exec/processes.js';
+import { StartError } from '../exec/run-error.js';
+import { notStarted, Run, type RunResult } from '../exec/runner.js';
+import { type Journal } from '../journal/journal.js';
+import { Spool, type SpoolSummary } from '../journal/spool.js';
+import { type AgentLogger } from '../platform/logger.js';
+import { type ServerClock } from '../platform/server-clock.js';
+import { type Reporter } from '../transport/reporter.js';
+import { expiryOf } from './admission.js';
+import { type Attempt } from './attempt.js';
+
+/** What executing an attempt needs. */
+export interface ExecutionContext {
+  readonly journal: Journal;
+  readonly reporter: Reporter;
+  readonly clock: ServerClock;
+  readonly log: AgentLogger;
+  readonly runner: RunnerOptions;
+  readonly bootId: string;
+}
+
+/** A run that ends sooner is told in one message. */
+const FAST_RUN_MS = 20;
+
+/** Runs an accepted attempt to its end, writes the end down and has it reported. */
+export async function executeAttempt(
+  attempt: Attempt,
+  context: ExecutionContext,
+  isClosing: () => boolean,
+): Promise<void> {
+  const { order } = attempt;
+  if (order === null) return;
+  const { journal, reporter, clock, log } = context;
+  const spool = new Spool(journal.outputDirectory(attempt.id), order.output_cap_bytes);
+  attempt.output = spool;
+  let timer: NodeJS.Timeout | null = null;
+  const news = (): void => {
+    if (attempt.due && !attempt.forgotten) reporter.notify(attempt);
+  };
+  const run = new Run(order, context.runner, {
+    beforeSpawn: () => {
+      if (attempt.forgotten || isClosing()) {
+        throw new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started');
+      }
+      const expired = expiryOf(order, clock.now());
+      if (expired !== null) throw new StartError(expired.reason, expired.message);
+    },
+    onStarted: (pid, at) => {
+      attempt.state = 'running';
+      attempt.startedAt = at;
+      journal.started(attempt.id, at, { pid, startTime: startTimeOf(pid), bootId: context.bootId });
+      log.debug({ attempt_id: attempt.id, pid }, 'started');
+      timer = setTimeout(() => {
+        attempt.due = true;
+        news();
+        // From now on output goes to disk before it is sent: what the server has seen, a restart still knows.
+        void spool.spill().then(news);
+      }, FAST_RUN_MS);
+    },
+    onChunk: (stream, at, data) => {
+      const written = spool.write(stream, at, data);
+      return written?.then(news);
+    },
+  });
+  attempt.run = run;
+  const result = isClosing()
+    ? notStarted(new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started'))
+    : await run.execute();
+  if (timer !== null) clearTimeout(timer);
+  const summary = await spool.finish();
+  const ending = endingOf(result, summary);
+  const written = journal.ended(attempt.id, ending, spool.onDisk ? summary : await spool.chunksInMemory());
+  attempt.ending = ending;
+  attempt.state = 'ended';
+  attempt.due = true;
+  attempt.run = null;
+  attempt.order = null;
+  log.info({ attempt_id: attempt.id, ...logged(ending) }, 'ended');
+  await rest(attempt, spool, written, context);
+  if (!attempt.forgotten) reporter.notify(attempt);
+}
+
+/** The server may be away for long: then nothing that the disk has stays in memory or open. */
+async function rest(
+  attempt: Attempt,
+  spool: Spool,
+  written: boolean,
+  context: ExecutionContext,
+): Promise<void> {
+  if (spool.onDisk) await spool.idle();
+  const open = context.journal.find(attempt.id);
+  if (context.reporter.connected || spool.onDisk || !written || open === undefined) return;
+  attempt.output = await context.journal.output(open);
+}
+
+/** What the process said and what its output came to. */
+export function endingOf(result: RunResult, summary: SpoolSummary): Ending {
+  return {
+    ...result,
+    stdout_bytes: summary.stdoutBytes,
+    stderr_bytes: summary.stderrBytes,
+    dropped_bytes: summary.droppedBytes,
+    gap_seq: summary.gapSeq,
+    chunks: summary.chunks,
+  };
+}
+
+function logged({ outcome, reason, exit_code, signal, duration_ms }: Ending): Partial<Ending> {
+  return { outcome, reason, exit_code, signal, duration_ms };
+}

@@ -1,0 +1,91 @@
+import { ReasonCode } from '#libs/protocol/index';
+import { removeRunFiles } from '../exec/launch.js';
+import { findTree, killTree, signal, startTimeOf } from '../exec/processes.js';
+import { type OpenAttempt } from '../journal/journal-state.js';
+import { Spool } from '../journal/spool.js';
+import { errorMessage } from '../platform/files.js';
+import { type Attempt } from './attempt.js';
+import { endingOf, type ExecutionContext } from './execution.js';
+
+const TERM_GRACE_MS = 2000;
+
+/**
+ * After a restart: what had ended is reported again; what had been accepted and not ended is ended now, its processes
+ * with it, and reported as lost. Nothing is guessed and nothing is started again.
+ */
+export async function recoverAttempts(
+  open: readonly OpenAttempt[],
+  attempts: ReadonlyMap<string, Attempt>,
+  context: ExecutionContext,
+  forget: (attempt: Attempt) => void,
+): Promise<void> {
+  const unended = open.filter(({ state }) => state !== 'ended');
+  const ended = open.filter(({ state }) => state === 'ended');
+  const one = async (entry: OpenAttempt): Promise<void> => {
+    const attempt = attempts.get(entry.order.attemptId);
+    if (attempt === undefined) return;
+    try {
+      if (entry.state !== 'ended') await lose(entry, context);
+      attempt.resume(await context.journal.output(entry), entry.startedAt, entry.ending);
+      if (attempt.forgotten) forget(attempt);
+      else context.reporter.notify(attempt);
+    } catch (error) {
+      context.log.error(
+        { attempt_id: attempt.id, err: errorMessage(error) },
+        'an attempt could not be recovered',
+      );
+    }
+  };
+  await Promise.all(unended.map(one));
+  for (const entry of ended) await one(entry);
+}
+
+async function lose(entry: OpenAttempt, context: ExecutionContext): Promise<void> {
+  const { order, startedAt } = entry;
+  attemptLog(entry, context);
+  await endLeftovers(entry, context.bootId);
+  await removeRunFiles(order.attemptId, context.runner.runsDirectory);
+  const spool = await Spool.recover(context.journal.outputDirectory(order.attemptId), order.capBytes);
+  const summary = await spool.finish();
+  await spool.idle();
+  const now = Math.max(Date.now(), startedAt ?? 0);
+  const message =
+    startedAt === null
+      ? 'the agent died after it had taken this order; whether it was started is unknown'
+      : 'the agent died while this ran; the outcome is unknown';
+  const ending = endingOf(
+    {
+      outcome: 'lost',
+      reason: ReasonCode.agentDied,
+      message,
+      exit_code: null,
+      signal: null,
+      started_at: startedAt,
+      finished_at: now,
+      duration_ms: startedAt === null ? 0 : now - startedAt,
+    },
+    summary,
+  );
+  context.journal.ended(order.attemptId, ending, summary);
+}
+
+function attemptLog({ order, state }: OpenAttempt, { log }: ExecutionContext): void {
+  log.warn({ attempt_id: order.attemptId, state }, 'an earlier agent process died with this attempt');
+}
+
+/** Ends what still lives of a run whose agent died; a number that was given to another process since is left alone. */
+async function endLeftovers({ order, process: mark }: OpenAttempt, currentBoot: string): Promise<void> {
+  if (mark !== null && mark.bootId !== currentBoot) return;
+  const same = mark !== null && mark.startTime !== 0 && startTimeOf(mark.pid) === mark.startTime;
+  const group = same ? mark.pid : null;
+  const tree = await findTree(group, order.attemptId);
+  if (tree.length === 0) return;
+  if (group !== null) signal(-group, 'SIGTERM');
+  for (const pid of tree) signal(pid, 'SIGTERM');
+  const deadline = performance.now() + TERM_GRACE_MS;
+  for (let pause = 5; performance.now() < deadline; pause = Math.min(2 * pause, 100)) {
+    if ((await findTree(group, order.attemptId)).length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  await killTree(group, order.attemptId);
+}

@@ -1,0 +1,260 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import { type Readable } from 'node:stream';
+import { ReasonCode, type Ending } from '#libs/protocol/index';
+import { errorCode, errorMessage } from '../platform/files.js';
+import { OutputCollector, type ChunkSink } from './collector.js';
+import { prepareLaunch, removeRunFiles, type Launch, type RunnerOptions } from './launch.js';
+import { findTree, groupMembers, killTree, signal, signalTree } from './processes.js';
+import { StartError } from './run-error.js';
+import { toBuffer, type RunSpec } from './run-spec.js';
+
+/** How long what is left of a group may take to obey TERM once its first process has gone. */
+const LEFTOVER_GRACE_MS = 1000;
+/** How long pipes that somebody else holds open are waited for. */
+const OPEN_PIPES_MS = 1000;
+
+/** The part of an ending that the process itself decides; output is counted elsewhere. */
+export type RunResult = Pick<
+  Ending,
+  'outcome' | 'reason' | 'message' | 'exit_code' | 'signal' | 'started_at' | 'finished_at' | 'duration_ms'
+>;
+
+/** Why we end a run ourselves. */
+export interface KillCause {
+  readonly outcome: 'timed_out' | 'killed';
+  readonly reason: ReasonCode;
+  readonly message: string;
+}
+
+/** Told to whoever runs something. */
+export interface RunObserver {
+  /** The last moment before the process exists; throws StartError when it must not. */
+  readonly beforeSpawn: () => void;
+  /** Once, right after the process exists and before any output. */
+  readonly onStarted: (pid: number, at: number) => void;
+  readonly onChunk: ChunkSink;
+}
+
+/** One process tree: prepared, started, watched and, if need be, ended. Knows neither journal nor server. */
+export class Run {
+  private child: ChildProcess | null = null;
+  private cause: KillCause | null = null;
+  private graceTimer: NodeJS.Timeout | null = null;
+  private timeoutTimer: NodeJS.Timeout | null = null;
+  private graceEnds = Infinity;
+  private exited = false;
+  private lastSignal: NodeJS.Signals | null = null;
+  private killing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly spec: RunSpec,
+    private readonly options: RunnerOptions,
+    private readonly observer: RunObserver,
+  ) {}
+
+  /** Runs it to its end. Never rejects: whatever goes wrong is a result. */
+  async execute(): Promise<RunResult> {
+    let launch: Launch;
+    try {
+      launch = await prepareLaunch(this.spec, this.options);
+    } catch (error) {
+      return notStarted(error);
+    }
+    try {
+      if (this.cause !== null) return this.neverStarted(this.cause);
+      return await this.run(launch);
+    } catch (error) {
+      return notStarted(error);
+    } finally {
+      if (launch.directory !== null) await removeRunFiles(this.spec.attempt_id, this.options.runsDirectory);
+    }
+  }
+
+  /** TERM to the whole tree, KILL after the grace. The first cause stands; a shorter grace may still hasten it. */
+  terminate(cause: KillCause, graceSeconds = this.spec.grace_seconds): void {
+    if (this.exited) return;
+    const first = this.cause === null;
+    this.cause ??= cause;
+    const pid = this.child?.pid;
+    if (pid === undefined) return;
+    if (first) {
+      this.lastSignal = 'SIGTERM';
+      this.killing = signalTree(pid, this.spec.attempt_id, 'SIGTERM');
+    }
+    if (this.graceTimer !== null) clearTimeout(this.graceTimer);
+    this.graceEnds = Math.min(this.graceEnds, performance.now() + graceSeconds * 1000);
+    this.graceTimer = setTimeout(() => {
+      this.lastSignal = 'SIGKILL';
+      this.killing = killTree(pid, this.spec.attempt_id);
+    }, this.graceEnds - performance.now());
+  }
+
+  private async run(launch: Launch): Promise<RunResult> {
+    this.observer.beforeSpawn();
+    const begun = performance.now();
+    const child = spawn(launch.file, launch.args, {
+      cwd: launch.cwd,
+      env: launch.env,
+      detached: true,
+      stdio: [this.spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      ...(launch.account === null ? {} : { uid: launch.account.uid, gid: launch.account.gid }),
+    });
+    const exit = exitOf(child);
+    if (child.pid === undefined) return notStarted(await exit, launch);
+    this.child = child;
+    const startedAt = Date.now();
+    this.observer.onStarted(child.pid, startedAt);
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const collector = this.collect(child);
+    this.feed(child);
+    this.timeoutTimer = setTimeout(
+      () => this.terminate(this.timeoutCause()),
+      this.spec.timeout_seconds * 1000,
+    );
+
+    const ended = await exit;
+    const duration = Math.round(performance.now() - begun);
+    const finishedAt = Date.now();
+    this.exited = true;
+    clearTimeout(this.timeoutTimer);
+    await this.endTheRest(child.pid);
+    await this.drain(child, closed, collector);
+    if (ended instanceof Error) return notStarted(ended, launch);
+    return this.result(ended.code, ended.signal, startedAt, Math.max(finishedAt, startedAt), duration);
+  }
+
+  private collect(child: ChildProcess): OutputCollector {
+    const collector = new OutputCollector(this.observer.onChunk);
+    if (child.stdout !== null) collector.attach('stdout', child.stdout);
+    if (child.stderr !== null) collector.attach('stderr', child.stderr);
+    return collector;
+  }
+
+  private feed(child: ChildProcess): void {
+    if (child.stdin === null || this.spec.stdin === undefined) return;
+    // A process that does not read its input closes the pipe: that is its right.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(toBuffer(this.spec.stdin));
+  }
+
+  /** The first process has gone. Whatever of its group still lives goes too; after a kill, escapees as well. */
+  private async endTheRest(pid: number): Promise<void> {
+    if (this.cause !== null) {
+      await this.killing;
+      if (this.graceTimer !== null) clearTimeout(this.graceTimer);
+      // A shell dies of TERM at once; what it had started keeps the grace that was promised.
+      await waitUntil(this.graceEnds, async () => (await findTree(pid, this.spec.attempt_id)).length === 0);
+      await killTree(pid, this.spec.attempt_id);
+      return;
+    }
+    if (!signal(-pid, 'SIGTERM')) return;
+    // The process table is asked only when the group answers: a zombie that nobody collects answers for ever.
+    await waitUntil(
+      performance.now() + LEFTOVER_GRACE_MS,
+      async () => !signal(-pid, 0) || (await groupMembers(pid)).length === 0,
+    );
+    signal(-pid, 'SIGKILL');
+  }
+
+  /** Reads the pipes to their end, but does not wait for ever for somebody who left the group and holds them open. */
+  private async drain(child: ChildProcess, closed: Promise<void>, collector: OutputCollector): Promise<void> {
+    let open = true;
+    const done = closed.then(() => (open = false));
+    for (let waited = 0; open && waited < OPEN_PIPES_MS;) {
+      const wasBehind = collector.waiting;
+      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 50).unref())]);
+      waited += wasBehind ? 5 : 50;
+    }
+    for (const pipe of [child.stdout, child.stderr] as (Readable | null)[]) if (open) pipe?.destroy();
+    await collector.finish();
+  }
+
+  private result(
+    code: number | null,
+    by: NodeJS.Signals | null,
+    startedAt: number,
+    finishedAt: number,
+    durationMs: number,
+  ): RunResult {
+    const { cause } = this;
+    const sent = cause === null ? null : this.lastSignal;
+    return {
+      outcome: cause?.outcome ?? 'finished',
+      reason: cause?.reason ?? null,
+      message: cause?.message ?? '',
+      exit_code: code,
+      signal: signalNumber(by ?? sent),
+      started_at: startedAt,
+      finished_at: finishedAt,
+      duration_ms: durationMs,
+    };
+  }
+
+  private timeoutCause(): KillCause {
+    const message = `ended after ${this.spec.timeout_seconds} s`;
+    return { outcome: 'timed_out', reason: ReasonCode.timeout, message };
+  }
+
+  private neverStarted({ reason, message }: KillCause): RunResult {
+    return { ...notStarted(new Error(message)), outcome: 'killed', reason };
+  }
+}
+
+async function waitUntil(deadline: number, condition: () => Promise<boolean>): Promise<void> {
+  for (let pause = 2; !(await condition()) && performance.now() < deadline; pause = Math.min(pause * 2, 50)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+type Exit = { code: number | null; signal: NodeJS.Signals | null } | Error;
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, by) => resolve({ code, signal: by }));
+    child.once('error', resolve);
+  });
+}
+
+function signalNumber(name: NodeJS.Signals | null): number | null {
+  return name === null ? null : constants.signals[name];
+}
+
+/** The result of a run that never came to be. */
+export function notStarted(error: unknown, launch?: Launch): RunResult {
+  const { reason, message } = explain(error, launch);
+  const now = Date.now();
+  return {
+    outcome: 'failed_to_start',
+    reason,
+    message,
+    exit_code: null,
+    signal: null,
+    started_at: null,
+    finished_at: now,
+    duration_ms: 0,
+  };
+}
+
+function explain(error: unknown, launch?: Launch): { reason: ReasonCode; message: string } {
+  if (error instanceof StartError) return error;
+  const what = launch?.file ?? 'the process';
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      return { reason: ReasonCode.notFound, message: `${what}: not found` };
+    case 'EACCES':
+      return { reason: ReasonCode.notExecutable, message: `${what}: permission denied` };
+    case 'EPERM':
+      return { reason: ReasonCode.badUser, message: `the agent may not run as this user` };
+    case 'E2BIG':
+      return {
+        reason: ReasonCode.startFailed,
+        message: 'arguments and environment are larger than the system allows',
+      };
+    default:
+      return {
+        reason: ReasonCode.startFailed,
+        message: `could not be started: ${errorMessage(error)}`.slice(0, 4096),
+      };
+  }
+}

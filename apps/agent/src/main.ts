@@ -1,0 +1,49 @@
+import { settleDown } from './platform/lean.js';
+import { readEnvironment } from './config/environment.js';
+import { parseOptions, UsageError, type AgentOptions } from './config/options.js';
+
+/* Entry of `muster agent`; process.argv is [node, muster, 'agent', ...]. Everything heavy is loaded after the parse. */
+
+const EXIT_USAGE = 2;
+
+function readOptions(): AgentOptions {
+  const args = process.argv.slice(process.argv[2] === 'agent' ? 3 : 2);
+  // Overwrites the command line: an enroll secret that was given on it leaves the process list.
+  process.title = 'muster agent';
+  return parseOptions(args, readEnvironment());
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  await import('reflect-metadata');
+  const [{ Agent }, { createLogger }, { StateDirInUseError }] = await Promise.all([
+    import('./agent.js'),
+    import('./platform/logger.js'),
+    import('./identity/lock.js'),
+  ]);
+  const log = createLogger(options.logLevel);
+  const agent = await Agent.start(options, log).catch((error: unknown) => {
+    if (error instanceof StateDirInUseError) throw new UsageError(error.message, EXIT_USAGE);
+    throw error;
+  });
+  settleDown();
+  const stop = (reason: string): void => {
+    void agent.stop(reason).then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop(name));
+  if (options.exitWithParent) {
+    process.stdin.on('end', () => stop('parent')).on('close', () => stop('parent'));
+    process.stdin.on('error', () => stop('parent'));
+    process.stdin.resume();
+  }
+}
+
+main().catch((error: unknown) => {
+  const code = error instanceof UsageError ? error.exitCode : 1;
+  const message = error instanceof Error ? error.message : String(error);
+  if (message !== '') process.stderr.write(`muster agent: ${message}\n`);
+  process.exit(code);
+});

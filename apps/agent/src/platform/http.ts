@@ -1,0 +1,43 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+/** What came back. */
+export interface JsonAnswer {
+  readonly status: number;
+  /** Null when the body is no JSON. */
+  readonly body: unknown;
+}
+
+/** Far more than any answer of ours. */
+const MAX_BODY = 1024 * 1024;
+
+/** Posts JSON. Node's own http client, which the WebSocket uses anyway: fetch would cost 10 MB for one request. */
+export function postJson(url: string, value: unknown, timeoutMs: number): Promise<JsonAnswer> {
+  const text = JSON.stringify(value);
+  return new Promise((resolve, reject) => {
+    const client = url.startsWith('https:') ? https : http;
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const request = client.request(url, { method: 'POST', headers, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        body += part;
+        if (body.length > MAX_BODY) request.destroy(new Error('the answer is too long'));
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(body) }));
+      response.on('error', reject);
+    });
+    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
+    request.on('close', () => clearTimeout(timer));
+    request.on('error', reject);
+    request.end(text);
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

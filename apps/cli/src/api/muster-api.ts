@@ -1,0 +1,120 @@
+import { type IncomingMessage } from 'node:http';
+import { CliError } from '../errors.js';
+import { type HttpClient } from '../http/http-client.js';
+import { list, record, string, UnexpectedShape } from './read.js';
+import {
+  type Execution,
+  type Host,
+  type OutputPage,
+  readExecution,
+  readHost,
+  readOutputPage,
+  readUser,
+  type User,
+} from './shapes.js';
+
+export interface ScriptRequest {
+  readonly hostId: number;
+  readonly contents: string;
+  readonly arguments?: readonly string[];
+  readonly timeoutSeconds?: number;
+}
+
+const fleet = '/api/v1/fleet';
+const executions = '/api/v1/executions';
+
+/** The server's API as far as the commands use it. */
+export class MusterApi {
+  constructor(private readonly http: HttpClient) {}
+
+  get url(): string {
+    return this.http.url;
+  }
+
+  async ready(signal?: AbortSignal): Promise<void> {
+    const response = await this.http.send('GET', '/readyz', { signal });
+    response.resume();
+  }
+
+  async login(email: string, password: string): Promise<{ token: string; user: User }> {
+    const answer = await this.http.json('POST', `${fleet}/login`, { body: { email, password } });
+    return this.read(() => {
+      const login = record(answer, 'answer');
+      return { token: string(login['token'], 'token'), user: readUser(login['user'], 'user') };
+    });
+  }
+
+  async logout(): Promise<void> {
+    await this.http.json('POST', `${fleet}/logout`, { body: {} });
+  }
+
+  async me(): Promise<User> {
+    const answer = await this.http.json('GET', `${fleet}/me`);
+    return this.read(() => readUser(record(answer, 'answer')['user'], 'user'));
+  }
+
+  async hosts(signal?: AbortSignal): Promise<Host[]> {
+    const answer = await this.http.json('GET', `${fleet}/hosts`, { signal });
+    return this.read(() => list(record(answer, 'answer')['hosts'] ?? [], readHost, 'hosts'));
+  }
+
+  /** @param identifier id, uuid or hostname */
+  async host(identifier: string): Promise<Host> {
+    const answer = await this.http.json('GET', `${fleet}/hosts/identifier/${encodeURIComponent(identifier)}`);
+    return this.read(() => readHost(record(answer, 'answer')['host'], 'host'));
+  }
+
+  /** @returns the execution's id */
+  async runScript(script: ScriptRequest): Promise<string> {
+    const answer = await this.http.json('POST', `${fleet}/scripts/run`, {
+      body: {
+        host_id: script.hostId,
+        script_contents: script.contents,
+        arguments: script.arguments?.length ? script.arguments : undefined,
+        timeout: script.timeoutSeconds,
+      },
+    });
+    return this.read(() => string(record(answer, 'answer')['execution_id'], 'execution_id'));
+  }
+
+  async execution(id: string, signal?: AbortSignal): Promise<Execution> {
+    const answer = await this.http.json('GET', `${executions}/${encodeURIComponent(id)}`, { signal });
+    return this.read(() => readExecution(answer, 'execution'));
+  }
+
+  async output(id: string, after: string | undefined): Promise<OutputPage> {
+    const answer = await this.http.json('GET', `${executions}/${encodeURIComponent(id)}/output`, {
+      query: { after },
+    });
+    return this.read(() => readOutputPage(answer, 'output'));
+  }
+
+  /** The same as it grows, as server-sent events. */
+  outputEvents(id: string, lastEventId: string, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.http.send('GET', `${executions}/${encodeURIComponent(id)}/output`, {
+      headers: { accept: 'text/event-stream', ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
+      signal,
+    });
+  }
+
+  async cancel(id: string, target?: string): Promise<void> {
+    await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/cancel`, { query: { target } });
+  }
+
+  close(): void {
+    this.http.close();
+  }
+
+  private read<T>(reading: () => T): T {
+    try {
+      return reading();
+    } catch (error) {
+      if (error instanceof UnexpectedShape) {
+        throw new CliError(
+          `${this.url} answered something unexpected (${error.message}): is this a Muster server of this version?`,
+        );
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type CancelOptions } from './commands/cancel.command.js';
+import { type HostsOptions } from './commands/hosts.command.js';
+import { type LoginOptions } from './commands/login.command.js';
+import { type LogsOptions } from './commands/logs.command.js';
+import { type RunScriptOptions } from './commands/run-script.command.js';
+import { type UpOptions } from './commands/up.command.js';
+import { type WhoamiOptions } from './commands/whoami.command.js';
+import { type ConnectionOptions, type Context } from './connect.js';
+import { CliError, ExitCode } from './errors.js';
+import { line, printable, styled } from './terminal/io.js';
+
+/*
+ * What can be typed. Each command's code is loaded when it is called, so that none pays for the others.
+ */
+
+/** @returns the process's exit code */
+export async function run(args: readonly string[], context: Context, version: string): Promise<number> {
+  let exitCode: number = ExitCode.ok;
+  const program = buildProgram(context, version, (code) => (exitCode = code));
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return tell(error, context);
+  }
+}
+
+function tell(error: unknown, { io }: Context): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  const text =
+    error instanceof CliError
+      ? error.message
+      : `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const prefix = styled(io, io.stderr, 'red', 'muster:');
+  line(io.stderr, `${prefix} ${error instanceof CliError ? printable(text) : text}`);
+  return error instanceof CliError ? error.exitCode : ExitCode.failure;
+}
+
+function buildProgram(context: Context, version: string, done: (exitCode: number) => void): Command {
+  const { io } = context;
+  const program = new Command('muster')
+    .description('Runs scripts on every host you own, and hears every answer.')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this, or the help of a command')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text.replace(/^error: /, 'muster: ')),
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
+    });
+
+  program.commandsGroup('On the server:');
+  // `server` and `agent` never come here: bin/muster starts them by itself. They are listed for the help.
+  program
+    .command('server')
+    .description('the API server alone')
+    .addHelpText('after', settingsHelp)
+    .addHelpText(
+      'after',
+      example('MUSTER_HOST=0.0.0.0 MUSTER_DATABASE_URL=postgres://me@db/muster muster server'),
+    );
+  program
+    .command('up')
+    .description('everything on this machine: database, server, and an agent that runs one script')
+    .option('--verbose', "print the server's and the agent's logs")
+    .addHelpText('after', '\nCtrl-C stops everything. Settings: see `muster server --help`.')
+    .addHelpText('after', example('muster up', 'MUSTER_PORT=9000 MUSTER_DATA_DIR=/var/lib/muster muster up'))
+    .action(async (options: UpOptions) => {
+      const { up } = await import('./commands/up.command.js');
+      done(await up(context, options));
+    });
+
+  program.commandsGroup('On a host:');
+  program.command('agent').description('the agent of this host: `muster agent --help` tells its options');
+
+  program.commandsGroup('Every day:');
+  server(program.command('login').description('sign in and remember it'))
+    .option('--email <email>', 'who signs in (default: ask)')
+    .option('--password-stdin', 'read the password from standard input instead of asking')
+    .addHelpText(
+      'after',
+      example(
+        'muster login --url https://muster.example.com',
+        'muster login --email me@example.com --password-stdin < file',
+      ),
+    )
+    .action(async (options: LoginOptions) => {
+      const { login } = await import('./commands/login.command.js');
+      done(await login(context, options));
+    });
+
+  server(program.command('logout').description('sign out and forget the token'))
+    .addHelpText('after', example('muster logout'))
+    .action(async (options: ConnectionOptions) => {
+      const { logout } = await import('./commands/logout.command.js');
+      done(await logout(context, options));
+    });
+
+  server(program.command('whoami').description('who is signed in, where, and with which role'))
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster whoami'))
+    .action(async (options: WhoamiOptions) => {
+      const { whoami } = await import('./commands/whoami.command.js');
+      done(await whoami(context, options));
+    });
+
+  server(program.command('hosts').description('the hosts and which of them are online'))
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster hosts', "muster hosts --json | jq '.hosts[].hostname'"))
+    .action(async (options: HostsOptions) => {
+      const { hosts } = await import('./commands/hosts.command.js');
+      done(await hosts(context, options));
+    });
+
+  server(
+    program
+      .command('run-script')
+      .description("run a script on a host; its output and exit code become this command's"),
+  )
+    .argument('[script...]', 'the script itself, after --')
+    .requiredOption('--host <host>', 'id, uuid or hostname')
+    .option('--file <file>', 'the script as a file; - for standard input')
+    .option('--contents <text>', 'the script as one argument')
+    .option('--arg <arg>', 'argument for the script; may be given several times', collect)
+    .option('--timeout <seconds>', 'stop it after so long', seconds)
+    .option('--async', 'print the execution id and do not wait')
+    .option('--json', 'one JSON document, with the output, when it has ended')
+    .option('--quiet', 'the output and nothing else')
+    .addHelpText(
+      'after',
+      `${example('muster run-script --host web-1 -- uptime', 'muster run-script --host web-1 --file deploy.sh --arg v2 --timeout 600')}
+Exit code: the script's own; 124 timed out, 125 did not run or outcome unknown,
+126 not executable, 127 not found, 130 cancelled or killed, 128+n ended by
+signal n; 1 server or network, 2 usage.`,
+    )
+    .action(async (words: string[], options: RunScriptOptions) => {
+      const { runScript } = await import('./commands/run-script.command.js');
+      done(await runScript(context, words, options));
+    });
+
+  server(program.command('logs').description('the output of an execution'))
+    .argument('<execution-id>')
+    .option('-f, --follow', 'go on until it has ended')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster logs 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --follow'))
+    .action(async (id: string, options: LogsOptions) => {
+      const { logs } = await import('./commands/logs.command.js');
+      done(await logs(context, id, options));
+    });
+
+  server(program.command('cancel').description('end an execution, or keep it from starting'))
+    .argument('<execution-id>')
+    .option('--host <host>', 'on this host only: id, uuid or hostname')
+    .addHelpText('after', example('muster cancel 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --host web-1'))
+    .action(async (id: string, options: CancelOptions) => {
+      const { cancel } = await import('./commands/cancel.command.js');
+      done(await cancel(context, id, options));
+    });
+
+  program.addHelpText('after', example('muster login', 'muster run-script --host web-1 -- uptime'));
+  return program;
+}
+
+/** The options of every command that talks to a server. */
+function server(command: Command): Command {
+  return command
+    .option('--url <url>', 'the server (default: where you are signed in)')
+    .option('--ca <file>', "PEM file of the server's certificate authority")
+    .option('--insecure', 'trust any certificate');
+}
+
+const settingsHelp = `
+Settings come from the environment:
+  MUSTER_HOST, MUSTER_PORT         where it listens (127.0.0.1, 8420)
+  MUSTER_DATA_DIR                  embedded database, keys, secrets (.muster)
+  MUSTER_DATABASE_URL              PostgreSQL; unset: an embedded one
+  MUSTER_ADMIN_EMAIL, _PASSWORD    the first admin; unset: POST /api/v1/setup
+  MUSTER_ENROLL_SECRET             the first enroll secret; unset: generated
+  MUSTER_TLS_CERT, MUSTER_TLS_KEY  PEM files; set: HTTPS and WSS
+  MUSTER_LOG_LEVEL                 error, warn, info, debug (info)`;
+
+function example(...lines: string[]): string {
+  return `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${lines.map((text) => `  ${text}`).join('\n')}`;
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+function seconds(value: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('a whole number of seconds is meant.');
+  return Number(value);
+}

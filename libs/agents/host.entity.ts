@@ -1,0 +1,90 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  PrimaryGeneratedColumn,
+  Unique,
+  UpdateDateColumn,
+} from 'typeorm';
+import { type AgentLabels, type HostFacts } from '#libs/protocol/index';
+
+/** A managed machine. The pair (hardware uuid, instance) is what enrolment recognises it by. */
+@Entity('hosts')
+@Unique('hosts_node_key_hash', ['nodeKeyHash'])
+@Unique('hosts_uuid', ['uuid'])
+@Unique('hosts_machine', ['hardwareUuid', 'instance'])
+export class Host {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'integer',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'hosts_pkey',
+  })
+  id!: number;
+
+  /** The machine's own uuid; a derived one for a second agent on the same machine. */
+  @Column({ type: 'uuid' })
+  uuid!: string;
+
+  @Column({ type: 'uuid', name: 'hardware_uuid' })
+  hardwareUuid!: string;
+
+  /** Tells several agents on one machine apart. */
+  @Column({ type: 'text' })
+  instance!: string;
+
+  /** `--hostname`, else the system's. Two hosts may share it. */
+  @Index('hosts_hostname')
+  @Column({ type: 'text' })
+  hostname!: string;
+
+  @Index('hosts_hardware_serial')
+  @Column({ type: 'text', name: 'hardware_serial', default: '' })
+  hardwareSerial!: string;
+
+  @Column({ type: 'jsonb' })
+  facts!: HostFacts;
+
+  @Column({ type: 'jsonb', default: {} })
+  labels!: AgentLabels;
+
+  @Column({ type: 'text', name: 'agent_version', default: '' })
+  agentVersion!: string;
+
+  /** null until the agent has said hello once. */
+  @Column({ type: 'boolean', name: 'scripts_enabled', nullable: true })
+  scriptsEnabled!: boolean | null;
+
+  @Column({ type: 'integer', name: 'parallel_slots', default: 4 })
+  parallelSlots!: number;
+
+  /** SHA-256 of the node key. */
+  @Column({ type: 'bytea', name: 'node_key_hash' })
+  nodeKeyHash!: Buffer;
+
+  /** The agent's journal at its last hello: outcomes of attempts sent to another one are unknown. */
+  @Column({ type: 'uuid', name: 'journal_id', nullable: true })
+  journalId!: string | null;
+
+  @Column({ type: 'boolean', default: false })
+  online!: boolean;
+
+  /** The connection that made it online; an older one's end changes nothing. */
+  @Column({ type: 'text', name: 'connection_id', nullable: true })
+  connectionId!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'seen_at', default: () => 'now()' })
+  seenAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'enrolled_at', default: () => 'now()' })
+  enrolledAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'facts_at', default: () => 'now()' })
+  factsAt!: Date;
+
+  @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })
+  createdAt!: Date;
+
+  @UpdateDateColumn({ type: 'timestamptz', name: 'updated_at' })
+  updatedAt!: Date;
+}

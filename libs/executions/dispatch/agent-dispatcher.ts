@@ -1,0 +1,18 @@
+import { type Order, type OrderAnswer, type Stop, type StopAck } from '#libs/protocol/index';
+
+/**
+ * Port: the only way from the ledger to the agents' sockets. A socket is a hint: whatever gets no answer stays in its
+ * row, and is sent again when the agent comes back.
+ */
+export abstract class AgentDispatcher {
+  /** Hosts whose agent is connected here and has said hello. */
+  abstract connectedHosts(): number[];
+
+  abstract isConnected(hostId: number): boolean;
+
+  /** Sends orders; null when the host is not connected, or its connection ended before it answered. */
+  abstract run(hostId: number, orders: Order[]): Promise<OrderAnswer[] | null>;
+
+  /** Asks for an end, or that it never starts; null as for `run`. */
+  abstract stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null>;
+}

@@ -1,0 +1,135 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type Order, ReasonCode } from '#libs/protocol/index';
+import { Database } from '#libs/platform/database/index';
+import { ContentsService } from '#libs/scripts/index';
+import { Nudges } from '../results/nudges.js';
+import { IN_FLIGHT_STATES, sqlList } from '../states.js';
+import { AgentDispatcher } from './agent-dispatcher.js';
+import { ORDER_COLUMNS, type OrderRow, toOrder } from './orders.js';
+import { SettlementsService } from './settlements.service.js';
+
+const IN_FLIGHT = sqlList(IN_FLIGHT_STATES);
+const STARTABLE = `state = 'queued' AND (expires_at IS NULL OR expires_at > now())`;
+
+const SQL = {
+  // Per host: the oldest of the serial lane when nothing of it is in flight, and as many of the parallel lane as
+  // there are free slots. Two servers that claim at once: the second waits for the row and finds it taken.
+  claim: {
+    name: 'claim',
+    text: `
+      WITH h AS (SELECT id AS host_id, journal_id, parallel_slots FROM hosts WHERE id = ANY($1::int[]) AND online AND journal_id IS NOT NULL),
+      picked AS MATERIALIZED (
+        SELECT p.id, h.journal_id FROM h CROSS JOIN LATERAL (
+          (SELECT id FROM targets WHERE host_id = h.host_id AND lane = 'serial' AND ${STARTABLE} AND NOT EXISTS (
+             SELECT 1 FROM targets f WHERE f.host_id = h.host_id AND f.lane = 'serial' AND f.state IN (${IN_FLIGHT}))
+           ORDER BY id LIMIT 1)
+          UNION ALL
+          (SELECT id FROM targets WHERE host_id = h.host_id AND lane = 'parallel' AND ${STARTABLE}
+           ORDER BY id LIMIT greatest(0, h.parallel_slots - (
+             SELECT count(*) FROM targets f WHERE f.host_id = h.host_id AND f.lane = 'parallel' AND f.state IN (${IN_FLIGHT}))))
+        ) p
+      ), t AS (
+        UPDATE targets t SET state = 'dispatched', attempt_id = gen_random_uuid(), journal_id = picked.journal_id, dispatched_at = now()
+        FROM picked WHERE t.id = picked.id AND t.state = 'queued' RETURNING t.*
+      )
+      SELECT ${ORDER_COLUMNS} FROM t JOIN executions e ON e.id = t.execution_id ORDER BY t.id`,
+  },
+  waiting: {
+    name: 'hosts_with_queue',
+    text: `SELECT DISTINCT host_id FROM targets WHERE state = 'queued' AND host_id = ANY($1::int[])`,
+  },
+  unanswered: {
+    name: 'orders_unanswered',
+    text: `SELECT ${ORDER_COLUMNS} FROM targets t JOIN executions e ON e.id = t.execution_id
+           WHERE t.state = 'dispatched' AND t.stop_reason IS NULL AND t.dispatched_at < now() - make_interval(secs => $2) AND t.host_id = ANY($1::int[])`,
+  },
+};
+
+/** Hosts per claim statement. */
+const HOSTS_PER_CLAIM = 250;
+/** A sweep repeats orders that got no answer for this long; for the agent a repeated order is a known one. */
+const UNANSWERED_SECONDS = 10;
+
+/** Takes targets from the queue to their agents: claims rows in batches, commits, then sends. */
+@Injectable()
+export class DispatcherService {
+  private readonly logger = new Logger(DispatcherService.name);
+  private readonly woken = new Set<number>();
+  /** Attempts that the agent has acknowledged since this server runs: no need to repeat those. */
+  private readonly answered = new Set<string>();
+  private working: Promise<void> | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly agents: AgentDispatcher,
+    private readonly contents: ContentsService,
+    private readonly settlements: SettlementsService,
+    private readonly nudges: Nudges,
+  ) {
+    nudges.onWake((hostIds) => this.wake(hostIds));
+  }
+
+  /** Looks for work of these hosts as soon as possible; those that are not connected are skipped. */
+  wake(hostIds: readonly number[]): void {
+    for (const id of hostIds) if (this.agents.isConnected(id)) this.woken.add(id);
+    if (this.woken.size > 0) this.working ??= this.work();
+  }
+
+  /** Covers lost nudges and lost orders. */
+  async sweep(): Promise<void> {
+    const hosts = this.agents.connectedHosts();
+    if (hosts.length === 0) return;
+    const waiting = await this.database.query<{ host_id: number }>(SQL.waiting, [hosts]);
+    this.wake(waiting.map((row) => row.host_id));
+    const unanswered = await this.database.query<OrderRow>(SQL.unanswered, [hosts, UNANSWERED_SECONDS]);
+    const open = new Set(unanswered.map((row) => row.attempt_id));
+    for (const id of this.answered) if (!open.has(id)) this.answered.delete(id);
+    await this.send(unanswered.filter((row) => !this.answered.has(row.attempt_id)));
+  }
+
+  /** Sends claimed rows; for a host that just said hello and does not know them, too. */
+  async send(rows: readonly OrderRow[]): Promise<void> {
+    const perHost = new Map<number, Order[]>();
+    for (const row of rows) {
+      const orders = perHost.get(row.host_id) ?? [];
+      orders.push(await toOrder(row, this.contents));
+      perHost.set(row.host_id, orders);
+    }
+    for (const [hostId, orders] of perHost) {
+      this.deliver(hostId, orders).catch((error: unknown) =>
+        this.logger.warn('an order got no answer', { host_id: hostId, reason: String(error) }),
+      );
+    }
+  }
+
+  private async work(): Promise<void> {
+    // Everything woken in this turn of the event loop shares the first claim.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.woken.size > 0) {
+      const hosts = [...this.woken].slice(0, HOSTS_PER_CLAIM);
+      for (const id of hosts) this.woken.delete(id);
+      try {
+        const rows = await this.database.query<OrderRow>(SQL.claim, [hosts]);
+        this.nudges.changed(rows.map((row) => row.execution_id));
+        await this.send(rows);
+      } catch (error) {
+        // The sweep comes back to these hosts.
+        this.logger.warn('claim failed', { reason: String(error) });
+      }
+    }
+    this.working = null;
+  }
+
+  private async deliver(hostId: number, orders: Order[]): Promise<void> {
+    const answers = await this.agents.run(hostId, orders);
+    for (const answer of answers ?? []) {
+      if (answer.accepted) {
+        this.answered.add(answer.attempt_id);
+        continue;
+      }
+      const { attempt_id: attemptId, reason, message } = answer;
+      const state = reason === ReasonCode.expired ? 'expired' : 'failed_to_start';
+      await this.settlements.settle({ attemptId, hostId, end: { state, reason, message } });
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ReasonCode } from '#libs/protocol/index';
+import { Database } from '#libs/platform/database/index';
+import { Nudges } from '../results/nudges.js';
+import { IN_FLIGHT_STATES, sqlList, UNSENT_STATES } from '../states.js';
+import { DispatcherService } from './dispatcher.service.js';
+import { SettlementsService } from './settlements.service.js';
+import { type StopRow, StopsService } from './stops.service.js';
+
+const TICK_MS = 1_000;
+/** Ticks between two sweeps for lost nudges, orders and stops. */
+const SWEEP_EVERY = 5;
+const AT_ONCE = 1_000;
+
+const SQL = {
+  expireUnsent: {
+    name: 'reap_unsent',
+    text: `UPDATE targets SET state = 'expired', reason = 'expired', message = 'expired before the host came online', finished_at = now()
+           WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state IN (${sqlList(UNSENT_STATES)}) ORDER BY id LIMIT ${AT_ONCE})
+             AND state IN (${sqlList(UNSENT_STATES)})
+           RETURNING execution_id`,
+  },
+  // It may have started in time: only the agent can say.
+  askAboutExpired: {
+    name: 'reap_dispatched',
+    text: `UPDATE targets SET stop_reason = 'expired'
+           WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state = 'dispatched' AND stop_reason IS NULL ORDER BY id LIMIT ${AT_ONCE})
+             AND state = 'dispatched' AND stop_reason IS NULL
+           RETURNING attempt_id, host_id, stop_reason, stop_by`,
+  },
+  // The lease: an agent that is away may take this long to come back with its journal.
+  silent: {
+    name: 'reap_silent',
+    text: `SELECT t.attempt_id, t.host_id FROM hosts h JOIN targets t ON t.host_id = h.id JOIN executions e ON e.id = t.execution_id
+           WHERE NOT h.online AND t.state IN (${sqlList(IN_FLIGHT_STATES)})
+             AND greatest(h.seen_at, t.dispatched_at) + make_interval(secs => e.lease_seconds) < now()
+           LIMIT ${AT_ONCE}`,
+  },
+};
+
+/** The one place where time decides: expiry, leases, and the sweeps that cover lost hints. */
+@Injectable()
+export class ReaperService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(ReaperService.name);
+  private timer: NodeJS.Timeout | undefined;
+  private ticks = 0;
+  private stopped = false;
+  private current: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: Database,
+    private readonly dispatcher: DispatcherService,
+    private readonly stops: StopsService,
+    private readonly settlements: SettlementsService,
+    private readonly nudges: Nudges,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.current;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.current = this.tick()
+        .catch((error: unknown) =>
+          this.logger.warn('reaper tick failed; the next one tries again', { reason: String(error) }),
+        )
+        .finally(() => this.schedule());
+    }, TICK_MS);
+  }
+
+  private async tick(): Promise<void> {
+    await this.expire();
+    await this.endLeases();
+    this.ticks += 1;
+    if (this.ticks % SWEEP_EVERY !== 0) return;
+    await this.dispatcher.sweep();
+    await this.stops.sweep();
+  }
+
+  private async expire(): Promise<void> {
+    const expired = await this.database.query<{ execution_id: string }>(SQL.expireUnsent);
+    this.nudges.changed(expired.map((row) => row.execution_id));
+    this.stops.send(await this.database.query<StopRow>(SQL.askAboutExpired));
+  }
+
+  private async endLeases(): Promise<void> {
+    const silent = await this.database.query<{ attempt_id: string; host_id: number }>(SQL.silent);
+    const end = {
+      state: 'lost',
+      reason: ReasonCode.agentSilent,
+      message:
+        'started or about to start when its agent fell silent, and not heard of since: the outcome is unknown',
+    } as const;
+    await Promise.all(
+      silent.map((row) => this.settlements.settle({ attemptId: row.attempt_id, hostId: row.host_id, end })),
+    );
+  }
+}

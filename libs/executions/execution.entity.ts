@@ -1,0 +1,85 @@
+import { Check, Column, Entity, Index, PrimaryGeneratedColumn, Unique } from 'typeorm';
+
+export const EXECUTION_KINDS = ['script', 'command', 'shell', 'exec_session', 'instance'] as const;
+export type ExecutionKind = (typeof EXECUTION_KINDS)[number];
+
+/** What stands beside the content: how it is to be run. Keys are absent when not asked for. */
+export interface RunOptions {
+  /** A script's arguments; argv and shell lines are the content itself. */
+  arguments?: string[];
+  cwd?: string;
+  env?: Record<string, string>;
+  clean_env?: boolean;
+  user?: string;
+}
+
+/** One request to run something, on one or more hosts; frozen when it is made. */
+@Entity('executions')
+@Unique('executions_uuid', ['uuid'])
+@Check('executions_kind', `kind IN ('script', 'command', 'shell', 'exec_session', 'instance')`)
+@Index('executions_idempotency', ['requestedBy', 'idempotencyKey'], {
+  unique: true,
+  where: 'idempotency_key IS NOT NULL',
+})
+export class Execution {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'executions_pkey',
+  })
+  id!: string;
+
+  @Column({ type: 'uuid' })
+  uuid!: string;
+
+  @Column({ type: 'text' })
+  kind!: ExecutionKind;
+
+  /** User id; stays when the user is gone, beside the e-mail that it had. */
+  @Column({ type: 'integer', name: 'requested_by', nullable: true })
+  requestedBy!: number | null;
+
+  @Column({ type: 'text', name: 'requested_by_email' })
+  requestedByEmail!: string;
+
+  /** Script bytes, or the JSON of argv or shell line, in `contents`. */
+  @Column({ type: 'bytea', name: 'content_sha256' })
+  contentSha256!: Buffer;
+
+  @Column({ type: 'bytea', name: 'stdin_sha256', nullable: true })
+  stdinSha256!: Buffer | null;
+
+  @Column({ type: 'jsonb', default: {} })
+  options!: RunOptions;
+
+  @Column({ type: 'integer', name: 'timeout_seconds' })
+  timeoutSeconds!: number;
+
+  @Column({ type: 'integer', name: 'grace_seconds' })
+  graceSeconds!: number;
+
+  @Column({ type: 'bigint', name: 'output_cap_bytes' })
+  outputCapBytes!: string;
+
+  /** Seconds its host may be away before a run in flight counts as lost. */
+  @Column({ type: 'integer', name: 'lease_seconds' })
+  leaseSeconds!: number;
+
+  @Column({ type: 'timestamptz', name: 'expires_at', nullable: true })
+  expiresAt!: Date | null;
+
+  @Column({ type: 'text', name: 'idempotency_key', nullable: true })
+  idempotencyKey!: string | null;
+
+  /** SHA-256 of the request that the idempotency key stands for: the key with another request is a conflict. */
+  @Column({ type: 'bytea', name: 'request_digest', nullable: true })
+  requestDigest!: Buffer | null;
+
+  /** Number of the newest output chunk; numbering is gapless because writers queue on this row. */
+  @Column({ type: 'bigint', name: 'last_seq', default: 0 })
+  lastSeq!: string;
+
+  @Index('executions_created_at')
+  @Column({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+}

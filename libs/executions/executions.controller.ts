@@ -1,0 +1,127 @@
+import { Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBadRequestResponse,
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiProduces,
+  ApiTags,
+} from '@nestjs/swagger';
+import { type Request, type Response } from 'express';
+import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
+import { DomainError } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto } from '#libs/platform/http/index';
+import {
+  CancelQueryDto,
+  ExecutionDto,
+  ExecutionListDto,
+  ExecutionListQueryDto,
+  ExecutionQueryDto,
+  OutputDto,
+  OutputQueryDto,
+} from './executions.dto.js';
+import { ExecutionsService } from './executions.service.js';
+import { closed, sendEvents } from './results/server-sent-events.js';
+
+const MAX_WAIT_SECONDS = 300;
+
+@ApiTags('Executions')
+@Controller('api/v1/executions')
+export class ExecutionsController {
+  constructor(private readonly executions: ExecutionsService) {}
+
+  /** List executions, newest first */
+  @Get()
+  @Allow('execution:read')
+  @ApiOkResponse({ type: ExecutionListDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A filter makes no sense.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'The host of the filter does not exist.' })
+  list(@Query() query: ExecutionListQueryDto): Promise<ExecutionListDto> {
+    return this.executions.list(query);
+  }
+
+  /**
+   * Get an execution
+   *
+   * By its own uuid or by a target's. With `wait` the answer comes when all targets have ended, or after that time.
+   */
+  @Get(':uuid')
+  @Allow('execution:read')
+  @ApiOkResponse({ type: ExecutionDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'wait is not a number from 0 to 300.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution.' })
+  get(
+    @Param('uuid') uuid: string,
+    @Query() { wait = '0' }: ExecutionQueryDto,
+    @Req() request: Request,
+  ): Promise<ExecutionDto> {
+    const seconds = Number(wait);
+    if (seconds > MAX_WAIT_SECONDS)
+      throw new DomainError('malformed', { name: 'wait', reason: `must be at most ${MAX_WAIT_SECONDS}` });
+    return this.executions.get(uuid, seconds, closed(request));
+  }
+
+  /**
+   * Read output
+   *
+   * From a cursor, as JSON; or live with `Accept: text/event-stream`: events `chunk` (its `id` is the cursor) and, at the end, `done`.
+   * `Last-Event-ID` resumes without a gap or a double.
+   */
+  @Get(':uuid/output')
+  @Allow('execution:read')
+  @ApiProduces('application/json', 'text/event-stream')
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'Only chunks after this one (server-sent events).',
+  })
+  @ApiOkResponse({ type: OutputDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A parameter makes no sense.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution or target.' })
+  async output(
+    @Param('uuid') uuid: string,
+    @Query() query: OutputQueryDto,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<OutputDto | undefined> {
+    if (request.accepts(['application/json', 'text/event-stream']) !== 'text/event-stream')
+      return this.executions.output(uuid, query);
+    if (lastEventId !== undefined && !/^\d{1,15}$/.test(lastEventId)) {
+      throw new DomainError('malformed', {
+        name: 'Last-Event-ID',
+        reason: 'must be the id of an event of this stream',
+      });
+    }
+    const pages = await this.executions.follow(
+      uuid,
+      { ...query, after: lastEventId ?? query.after },
+      closed(request),
+    );
+    await sendEvents(response, pages, function* ({ chunks, done, next }) {
+      for (const chunk of chunks) yield { id: chunk.seq, event: 'chunk', data: chunk };
+      if (done) yield { id: next, event: 'done', data: {} };
+    });
+    return undefined;
+  }
+
+  /**
+   * Cancel
+   *
+   * What has not been sent to its host is cancelled at once; what runs is stopped: TERM, grace, KILL to the whole process
+   * group. Each target reaches its final state by itself; look or wait for it.
+   */
+  @Post(':uuid/cancel')
+  @HttpCode(202)
+  @Allow('execution:cancel')
+  @ApiAcceptedResponse({ type: ExecutionDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution or target.' })
+  cancel(
+    @CurrentCaller() caller: Caller,
+    @Param('uuid') uuid: string,
+    @Query() { target }: CancelQueryDto,
+  ): Promise<ExecutionDto> {
+    return this.executions.cancel(caller, uuid, target);
+  }
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#libs/platform/database/index';
+import { type ReasonCode } from '#libs/protocol/index';
+import { type ExecutionKind } from './execution.entity.js';
+import { FINAL_STATES, sqlList, type TargetState } from './states.js';
+
+export interface ExecutionRow {
+  id: string;
+  uuid: string;
+  kind: ExecutionKind;
+  requested_by_email: string;
+  content_sha256: Buffer;
+  created_at: Date;
+  expires_at: Date | null;
+  timeout_seconds: number;
+}
+
+export interface TargetRow {
+  id: string;
+  uuid: string;
+  execution_id: string;
+  host_id: number;
+  host_uuid: string | null;
+  hostname: string | null;
+  state: TargetState;
+  reason: ReasonCode | null;
+  message: string;
+  stop_by: string | null;
+  exit_code: number | null;
+  signal: number | null;
+  created_at: Date;
+  started_at: Date | null;
+  finished_at: Date | null;
+  duration_ms: string | null;
+  stdout_bytes: string;
+  stderr_bytes: string;
+  dropped_bytes: string;
+}
+
+export interface ChunkRow {
+  seq: string;
+  target_id: string;
+  stream: 'stdout' | 'stderr';
+  at: Date;
+  data: Buffer;
+  /** Bytes that were dropped right before this chunk; null when none. */
+  dropped_before: string | null;
+}
+
+export interface ExecutionFilter {
+  readonly kind: string | null;
+  readonly state: string | null;
+  readonly hostId: number | null;
+  readonly since: string | null;
+  readonly until: string | null;
+  /** Internal id; only older ones. */
+  readonly before: string | null;
+  readonly limit: number;
+}
+
+const EXECUTION =
+  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds';
+const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, t.state, t.reason, t.message, t.stop_by, t.exit_code, t.signal,
+  t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
+const FINAL = sqlList(FINAL_STATES);
+
+const SQL = {
+  // By its own uuid, or a target's.
+  find: {
+    name: 'execution_find',
+    text: `SELECT ${EXECUTION} FROM executions e WHERE e.uuid = $1
+           UNION ALL SELECT ${EXECUTION} FROM targets t JOIN executions e ON e.id = t.execution_id WHERE t.uuid = $1 LIMIT 1`,
+  },
+  list: {
+    text: `SELECT ${EXECUTION} FROM executions e
+           WHERE ($1::text IS NULL OR e.kind = $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2) AND ($3::timestamptz IS NULL OR e.created_at < $3)
+             AND ($4::bigint IS NULL OR e.id < $4)
+             AND (($5::text IS NULL AND $6::int IS NULL) OR EXISTS (
+               SELECT 1 FROM targets t WHERE t.execution_id = e.id AND ($5::text IS NULL OR t.state = $5) AND ($6::int IS NULL OR t.host_id = $6)))
+           ORDER BY e.id DESC LIMIT $7`,
+  },
+  targets: {
+    name: 'targets_of_executions',
+    text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) ORDER BY t.id`,
+  },
+  open: {
+    name: 'targets_open',
+    text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state NOT IN (${FINAL})) AS open`,
+  },
+  chunks: {
+    name: 'chunks_after',
+    text: `SELECT c.seq, c.target_id, c.stream, c.at, c.data, CASE WHEN t.gap_chunk = c.chunk_no THEN t.dropped_bytes END AS dropped_before
+           FROM output_chunks c JOIN targets t ON t.id = c.target_id
+           WHERE c.execution_id = $1 AND c.seq > $2 AND ($3::bigint IS NULL OR c.target_id = $3) AND ($4::text IS NULL OR c.stream = $4)
+           ORDER BY c.seq LIMIT $5`,
+  },
+  tail: {
+    name: 'chunks_tail',
+    text: `SELECT data FROM (
+             SELECT chunk_no, data, sum(length(data)) OVER (ORDER BY chunk_no DESC) AS upto FROM output_chunks WHERE target_id = $1
+           ) c WHERE upto - length(data) < $2 ORDER BY chunk_no`,
+  },
+};
+
+/** Reads of the ledger. */
+@Injectable()
+export class ExecutionsRepository {
+  constructor(private readonly database: Database) {}
+
+  async find(uuid: string): Promise<ExecutionRow | null> {
+    const [row] = await this.database.query<ExecutionRow>(SQL.find, [uuid]);
+    return row ?? null;
+  }
+
+  list(f: ExecutionFilter): Promise<ExecutionRow[]> {
+    return this.database.query(SQL.list, [f.kind, f.since, f.until, f.before, f.state, f.hostId, f.limit]);
+  }
+
+  /** In order of their ids. */
+  targets(executionIds: readonly string[]): Promise<TargetRow[]> {
+    return this.database.query(SQL.targets, [executionIds]);
+  }
+
+  /** True while a target (that one, or any) has yet to end. */
+  async isOpen(executionId: string, targetId: string | null = null): Promise<boolean> {
+    const [row] = await this.database.query<{ open: boolean }>(SQL.open, [executionId, targetId]);
+    return row?.open ?? false;
+  }
+
+  /** Ascending by seq, from right after the cursor. */
+  chunks(
+    executionId: string,
+    after: number,
+    targetId: string | null,
+    stream: string | null,
+    limit: number,
+  ): Promise<ChunkRow[]> {
+    return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit]);
+  }
+
+  /** The last bytes of a target's output, both streams in order of arrival: whole chunks, so a little more than asked for. */
+  async tail(targetId: string, bytes: number): Promise<Buffer> {
+    const rows = await this.database.query<{ data: Buffer }>(SQL.tail, [targetId, bytes]);
+    return Buffer.concat(rows.map((row) => row.data));
+  }
+}

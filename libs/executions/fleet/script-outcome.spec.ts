@@ -1,0 +1,62 @@
+import { type TargetRow } from '../executions.repository.js';
+import { TARGET_STATES } from '../states.js';
+import { toScriptOutcome } from './script-outcome.js';
+
+const target = (fields: Partial<TargetRow>): TargetRow => ({
+  id: '1',
+  uuid: '',
+  execution_id: '1',
+  host_id: 1,
+  host_uuid: '',
+  hostname: 'web-1',
+  state: 'finished',
+  reason: null,
+  message: '',
+  stop_by: null,
+  exit_code: null,
+  signal: null,
+  created_at: new Date(0),
+  started_at: null,
+  finished_at: null,
+  duration_ms: null,
+  stdout_bytes: '0',
+  stderr_bytes: '0',
+  dropped_bytes: '0',
+  ...fields,
+});
+
+describe('toScriptOutcome', () => {
+  it.each([
+    [{ state: 'queued' }, null, 'Script is running or will run when the host comes online.'],
+    [{ state: 'finished', exit_code: 0 }, 0, ''],
+    [{ state: 'finished', exit_code: 3 }, 3, ''],
+    [{ state: 'finished', signal: 11 }, 139, ''],
+    [
+      { state: 'timed_out', signal: 15 },
+      -1,
+      'Timeout. Fleet stopped the script after 7 seconds to protect host performance.',
+    ],
+    [{ state: 'killed', stop_by: 'ann@example.com' }, -1, 'The script was stopped by ann@example.com.'],
+    [
+      { state: 'failed_to_start', reason: 'not_found', message: 'no /bin/zsh' },
+      -1,
+      'The script did not start: no /bin/zsh',
+    ],
+    [
+      { state: 'failed_to_start', reason: 'scripts_disabled' },
+      -2,
+      'Scripts are disabled for this host. To run scripts, deploy the fleetd agent with scripts enabled.',
+    ],
+    [{ state: 'expired' }, -1, 'The request expired before the host came online; the script did not run.'],
+  ] as const)('%j → %s', (fields, exitCode, message) => {
+    expect(toScriptOutcome(target(fields), 7)).toMatchObject({ exitCode, message });
+  });
+
+  it('has no result for what was cancelled before it started, and one for every other state', () => {
+    for (const state of TARGET_STATES) {
+      const outcome = toScriptOutcome(target({ state }), 7);
+      if (state === 'cancelled') expect(outcome).toBeNull();
+      else expect(outcome).not.toBeNull();
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBadRequestResponse,
+  ApiConflictResponse,
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiTags,
+  ApiUnprocessableEntityResponse,
+} from '@nestjs/swagger';
+import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
+import { DomainError } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto } from '#libs/platform/http/index';
+import { RunScriptDto, RunScriptResponseDto, ScriptResultDto } from './script-runs.dto.js';
+import { ScriptRunsService } from './script-runs.service.js';
+
+@ApiTags('Scripts')
+@Controller('api/v1/fleet/scripts')
+export class ScriptRunsController {
+  constructor(private readonly runs: ScriptRunsService) {}
+
+  /**
+   * Run script
+   *
+   * Puts the script into the host's queue: scripts on one host run one after another, in the order asked for, and the failure
+   * of one cancels nothing. An offline host gets it when it returns.
+   */
+  @Post('run')
+  @HttpCode(202)
+  @Allow('script:run')
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'The same key and request again: the same execution, nothing runs twice.',
+  })
+  @ApiAcceptedResponse({ type: RunScriptResponseDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is of the wrong type.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host or saved script.' })
+  @ApiConflictResponse({
+    type: ErrorEnvelopeDto,
+    description: 'The queue of the host is full, or the Idempotency-Key stands for another request.',
+  })
+  @ApiUnprocessableEntityResponse({
+    type: ErrorEnvelopeDto,
+    description:
+      'None or several of script_id, script_contents and script_name; or the contents are not acceptable.',
+  })
+  run(
+    @CurrentCaller() caller: Caller,
+    @Body() dto: RunScriptDto,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<RunScriptResponseDto> {
+    if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+      throw new DomainError('malformed', {
+        name: 'Idempotency-Key',
+        reason: 'must have 1 to 255 visible ASCII characters',
+      });
+    }
+    return this.runs.run(caller, dto, key);
+  }
+
+  /** Get script result */
+  @Get('results/:execution_id')
+  @Allow('script_result:read')
+  @ApiOkResponse({ type: ScriptResultDto })
+  @ApiNotFoundResponse({
+    type: ErrorEnvelopeDto,
+    description: 'No such execution, or it was cancelled before it started.',
+  })
+  result(@Param('execution_id') id: string): Promise<ScriptResultDto> {
+    return this.runs.result(id);
+  }
+}

@@ -1,0 +1,89 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+
+/** Which script, with what, on which host. Exactly one of script_id, script_contents and script_name. */
+export class RunScriptDto {
+  /** The host to run the script on. */
+  @ApiPropertyOptional({ type: 'integer', example: 1 })
+  @IsOptional()
+  @IsInt({ message: 'host_id must be an integer' })
+  host_id?: number;
+
+  /** An existing saved script. */
+  @ApiPropertyOptional({ type: 'integer' })
+  @IsOptional()
+  @IsInt({ message: 'script_id must be an integer' })
+  script_id?: number | null;
+
+  /** The script itself, up to 10,000 characters. Without a shebang it runs with /bin/sh. */
+  @ApiPropertyOptional({ example: "echo 'hello'" })
+  @IsOptional()
+  @IsString({ message: 'script_contents must be a string' })
+  script_contents?: string | null;
+
+  /** A saved script of the team (or of no team). */
+  @IsOptional()
+  @IsString({ message: 'script_name must be a string' })
+  script_name?: string | null;
+
+  @ApiPropertyOptional({ type: 'integer' })
+  @IsOptional()
+  @IsInt({ message: 'team_id must be an integer' })
+  team_id?: number | null;
+
+  /** Handed to the script as $1, $2… */
+  @ApiPropertyOptional({ type: [String] })
+  @IsOptional()
+  @IsArray({ message: 'arguments must be an array of strings' })
+  @ArrayMaxSize(1000, { message: 'arguments must have at most 1000 elements' })
+  @IsString({ each: true, message: 'arguments must be an array of strings' })
+  arguments?: string[] | null;
+
+  /** Seconds it may run; 300 when absent. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 604800 })
+  @IsOptional()
+  @IsInt({ message: 'timeout must be an integer (seconds)' })
+  @Min(1, { message: 'timeout must be at least 1 second' })
+  @Max(604_800, { message: 'timeout must be at most 604800 seconds' })
+  timeout?: number | null;
+
+  /** Seconds after which it is not started any more; without it the request waits for the host as long as it takes. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 31536000 })
+  @IsOptional()
+  @IsInt({ message: 'expires_in must be an integer (seconds)' })
+  @Min(1, { message: 'expires_in must be at least 1 second' })
+  @Max(31_536_000, { message: 'expires_in must be at most 31536000 seconds' })
+  expires_in?: number | null;
+}
+
+export class RunScriptResponseDto {
+  /** @example 1227 */
+  @Type(() => Number)
+  host_id!: number;
+
+  /** For GET /scripts/results/:execution_id, and for /api/v1/executions. */
+  execution_id!: string;
+}
+
+export class ScriptResultDto {
+  script_contents!: string;
+  script_id!: number | null;
+  /** null: not heard of yet. -1: killed, timed out, never started, or lost. -2: scripts are disabled on that host. */
+  exit_code!: number | null;
+  /** The last MiB of stdout and stderr, in order of arrival, as text. */
+  output!: string;
+  /** What people should know about it. */
+  message!: string;
+  /** Display name of the host. */
+  hostname!: string;
+  host_timeout!: boolean;
+  host_id!: number;
+  execution_id!: string;
+  /** Whole seconds. */
+  runtime!: number;
+  /** When the execution was asked for. */
+  created_at!: string;
+  /** Output is longer than what is shown here; the rest is at /api/v1/executions/:id/output. */
+  truncated!: boolean;
+}

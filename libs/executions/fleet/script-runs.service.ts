@@ -1,0 +1,153 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Caller } from '#libs/platform/auth/index';
+import { type Settings, SETTINGS } from '#libs/platform/config/index';
+import { DomainError, notFound } from '#libs/platform/errors/index';
+import { isUuid } from '#libs/platform/http/index';
+import { type Host, HostsService } from '#libs/agents/index';
+import { ContentsService } from '#libs/scripts/index';
+import { ExecutionsRepository } from '../executions.repository.js';
+import { StartService } from '../start.service.js';
+import { toScriptOutcome } from './script-outcome.js';
+import { type RunScriptDto, type RunScriptResponseDto, type ScriptResultDto } from './script-runs.dto.js';
+
+const ADHOC_MAX_CHARACTERS = 10_000;
+const MAX_WAITING_PER_HOST = 1_000;
+const OUTPUT_TAIL_BYTES = 1024 * 1024;
+const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
+
+/** Fleet's "run script" and "get script result", over the one ledger. */
+@Injectable()
+export class ScriptRunsService {
+  constructor(
+    private readonly hosts: HostsService,
+    private readonly executions: StartService,
+    private readonly repository: ExecutionsRepository,
+    private readonly contents: ContentsService,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'scriptTimeoutSeconds'>,
+  ) {}
+
+  /** In the order of Fleet's checks (`reference/fleet.md`, 3.2). @throws DomainError, the first that applies */
+  async run(caller: Caller, dto: RunScriptDto, idempotencyKey?: string): Promise<RunScriptResponseDto> {
+    checkSource(dto);
+    const host = await this.runnableHost(dto.host_id ?? 0);
+    if (dto.script_id !== undefined && dto.script_id !== null) {
+      throw new DomainError('invalid_unknown', {
+        name: 'script_id',
+        reason: 'No script exists for the provided "script_id".',
+      });
+    }
+    const contents = dto.script_contents ?? '';
+    checkContents(contents);
+    const { uuid } = await this.executions.start(caller, {
+      kind: 'script',
+      lane: 'serial',
+      content: Buffer.from(contents),
+      options: dto.arguments?.length ? { arguments: checkArguments(dto.arguments) } : {},
+      hostIds: [host.id],
+      timeoutSeconds: dto.timeout ?? this.settings.scriptTimeoutSeconds,
+      expiresInSeconds: dto.expires_in ?? undefined,
+      idempotencyKey,
+      maxWaiting: MAX_WAITING_PER_HOST,
+    });
+    return { host_id: host.id, execution_id: uuid };
+  }
+
+  /** @throws DomainError not_found, also for what was cancelled before it started */
+  async result(targetUuid: string): Promise<ScriptResultDto> {
+    const unknown = notFound('HostScriptResult', targetUuid);
+    const execution = isUuid(targetUuid) ? await this.repository.find(targetUuid) : null;
+    if (execution?.kind !== 'script') throw unknown;
+    const target = (await this.repository.targets([execution.id])).find(
+      (t) => t.uuid === targetUuid.toLowerCase(),
+    );
+    const outcome = target && toScriptOutcome(target, execution.timeout_seconds);
+    if (!target || !outcome) throw unknown;
+    const tail =
+      outcome.output === null
+        ? await this.repository.tail(target.id, OUTPUT_TAIL_BYTES)
+        : Buffer.from(outcome.output);
+    const written = Number(target.stdout_bytes) + Number(target.stderr_bytes);
+    return {
+      script_contents: (await this.contents.get(execution.content_sha256)).toString('utf8'),
+      script_id: null,
+      exit_code: outcome.exitCode,
+      output: lastText(tail, OUTPUT_TAIL_BYTES),
+      message: outcome.message,
+      hostname: target.hostname ?? '',
+      host_timeout: false,
+      host_id: target.host_id,
+      execution_id: target.uuid,
+      runtime: Math.round(Number(target.duration_ms ?? 0) / 1000),
+      created_at: execution.created_at.toISOString(),
+      truncated: target.dropped_bytes !== '0' || written > OUTPUT_TAIL_BYTES,
+    };
+  }
+
+  private async runnableHost(id: number): Promise<Host> {
+    const host = id > 0 ? await this.hosts.find(id) : null;
+    if (!host) throw notFound('Host', id === 0 ? undefined : id);
+    if (host.scriptsEnabled === false) {
+      throw new DomainError(
+        'refused',
+        "Couldn't run script. To run a script, deploy the fleetd agent with --enable-scripts.",
+      );
+    }
+    return host;
+  }
+}
+
+/** One source, and a team only with a name. */
+function checkSource(dto: RunScriptDto): void {
+  const id = dto.script_id !== undefined && dto.script_id !== null;
+  const contents =
+    dto.script_contents !== undefined && dto.script_contents !== null && dto.script_contents !== '';
+  const name = dto.script_name !== undefined && dto.script_name !== null && dto.script_name !== '';
+  const team = (dto.team_id ?? 0) > 0;
+  const refuse = (field: string, reason: string): never => {
+    throw new DomainError('invalid', { name: field, reason });
+  };
+  if (!id && !contents && !name)
+    refuse('script', "One of 'script_id', 'script_contents', or 'script_name' is required.");
+  if (id && contents) refuse('script_id', "Only one of 'script_id' or 'script_contents' is allowed.");
+  if (id && name) refuse('script_id', "Only one of 'script_id' or 'script_name' is allowed.");
+  if (id && team) refuse('script_id', "Only one of 'script_id' or 'team_id' is allowed.");
+  if (contents && name)
+    refuse('script_contents', "Only one of 'script_contents' or 'script_name' is allowed.");
+  if (contents && team) refuse('script_contents', "Only one of 'script_contents' or 'team_id' is allowed.");
+  if (name) refuse('script_name', `Script '${dto.script_name}' doesn’t exist.`);
+}
+
+/** Empty, too long, not text: in this order. */
+function checkContents(contents: string): void {
+  const refuse = (reason: string): never => {
+    throw new DomainError('invalid', { name: 'script_contents', reason });
+  };
+  if (contents.trim() === '') refuse('Script contents must not be empty.');
+  if ([...contents].length > ADHOC_MAX_CHARACTERS) {
+    refuse("Script is too large. It's limited to 10,000 characters (approximately 125 lines).");
+  }
+  if (!contents.isWellFormed()) refuse('Wrong data format. Only plain text allowed.');
+}
+
+function checkArguments(args: readonly string[]): string[] {
+  for (const argument of args) {
+    if (argument.includes('\0') || !argument.isWellFormed())
+      throw new DomainError('invalid', {
+        name: 'arguments',
+        reason: 'must not contain NUL characters or broken text',
+      });
+    if (Buffer.byteLength(argument) > MAX_ARGUMENT_BYTES)
+      throw new DomainError('invalid', {
+        name: 'arguments',
+        reason: `each must have at most ${MAX_ARGUMENT_BYTES} bytes`,
+      });
+  }
+  return [...args];
+}
+
+/** At most the last `bytes` as text, not beginning in the middle of a character. */
+function lastText(buffer: Buffer, bytes: number): string {
+  let start = Math.max(0, buffer.length - bytes);
+  while (start > 0 && start < buffer.length && ((buffer[start] ?? 0) & 0xc0) === 0x80) start += 1;
+  return buffer.subarray(start).toString('utf8');
+}

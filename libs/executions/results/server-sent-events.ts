@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { type Request, type Response } from 'express';
+
+const KEEP_ALIVE_MS = 15_000;
+
+export interface ServerSentEvent {
+  readonly id: number;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Aborts when the client has gone. */
+export function closed(request: Request): AbortSignal {
+  const controller = new AbortController();
+  request.socket.once('close', () => controller.abort());
+  request.res?.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+/** Writes what the source yields as server-sent events and ends the response; a slow reader holds the source back. */
+export async function sendEvents<T>(
+  response: Response,
+  source: AsyncGenerator<T>,
+  toEvents: (item: T) => Iterable<ServerSentEvent>,
+): Promise<void> {
+  response
+    .status(200)
+    .set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-cache, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
+  response.flushHeaders();
+  const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), KEEP_ALIVE_MS);
+  try {
+    for await (const item of source) {
+      for (const { id, event, data } of toEvents(item)) {
+        if (
+          !response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`) &&
+          !response.destroyed
+        ) {
+          await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        }
+      }
+      if (response.destroyed) return;
+    }
+  } finally {
+    clearInterval(keepAlive);
+    response.end();
+  }
+}

@@ -1,0 +1,190 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type Lane } from '#libs/protocol/index';
+import { Audit } from '#libs/platform/audit/index';
+import { type Caller } from '#libs/platform/auth/index';
+import { type Settings, SETTINGS } from '#libs/platform/config/index';
+import { Database, sqlState, type Transaction } from '#libs/platform/database/index';
+import { DomainError } from '#libs/platform/errors/index';
+import { ContentsService } from '#libs/scripts/index';
+import { type ExecutionKind, type RunOptions } from './execution.entity.js';
+import { Nudges } from './results/nudges.js';
+
+/** What is to be run; the dialect has checked its form. */
+export interface StartRequest {
+  readonly kind: ExecutionKind;
+  readonly lane: Lane;
+  /** Script bytes, or the JSON of argv or shell line. */
+  readonly content: Buffer;
+  readonly stdin?: Buffer;
+  readonly options?: RunOptions;
+  /** One target each; the caller may run this on all of them. */
+  readonly hostIds: readonly number[];
+  readonly timeoutSeconds: number;
+  /** Between TERM and KILL. Default 10. */
+  readonly graceSeconds?: number;
+  /** From now; absent: never. */
+  readonly expiresInSeconds?: number | undefined;
+  /** Default: the setting. */
+  readonly leaseSeconds?: number;
+  readonly idempotencyKey?: string | undefined;
+  /** Refuse when a host has this many targets of the serial lane waiting. */
+  readonly maxWaiting?: number;
+}
+
+export interface Started {
+  /** Internal id, for watching. */
+  readonly id: string;
+  readonly uuid: string;
+  /** False when the idempotency key had been used for the same request. */
+  readonly created: boolean;
+}
+
+const DEFAULT_GRACE_SECONDS = 10;
+
+const SQL = {
+  insertExecution: {
+    name: 'execution_insert',
+    text: `INSERT INTO executions (uuid, kind, requested_by, requested_by_email, content_sha256, stdin_sha256, options, timeout_seconds, grace_seconds,
+             output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14) RETURNING id`,
+  },
+  // With one host the target's uuid is the execution's.
+  insertTargets: {
+    name: 'targets_insert',
+    text: `INSERT INTO targets (uuid, execution_id, host_id, lane, state, expires_at)
+           SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, $2, 'queued', e.expires_at
+           FROM executions e, unnest($3::int[]) AS h(host_id) WHERE e.id = $1 ORDER BY h.host_id`,
+  },
+  waiting: {
+    name: 'targets_waiting',
+    text: `SELECT host_id FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state = 'queued' GROUP BY host_id HAVING count(*) >= $2 LIMIT 1`,
+  },
+  byKey: {
+    name: 'execution_by_key',
+    text: 'SELECT id, uuid, request_digest FROM executions WHERE requested_by = $1 AND idempotency_key = $2',
+  },
+};
+
+/** Takes requests into the ledger: frozen content, options and hosts, one row per host, the audit row, one transaction. */
+@Injectable()
+export class StartService {
+  constructor(
+    private readonly database: Database,
+    private readonly contents: ContentsService,
+    private readonly audit: Audit,
+    private readonly nudges: Nudges,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'outputCapBytes' | 'leaseSeconds'>,
+  ) {}
+
+  /**
+   * Stores the request and nudges the dispatcher; nothing has run yet when this resolves.
+   * @throws DomainError conflict (queue full, or the idempotency key stands for another request)
+   */
+  async start(caller: Caller, request: StartRequest): Promise<Started> {
+    const digest = request.idempotencyKey === undefined ? null : digestOf(request);
+    try {
+      return await this.database.transaction(async (tx) => {
+        const known = await this.findByKey(tx, caller, request, digest);
+        if (known) return known;
+        const started = await this.insert(tx, caller, request, digest);
+        tx.afterCommit(() => this.nudges.wake(request.hostIds));
+        return started;
+      });
+    } catch (error) {
+      // Two requests with one key at the same moment: the other one was first, and is the answer.
+      if (sqlState(error) !== '23505' || digest === null) throw error;
+      const known = await this.database.transaction((tx) => this.findByKey(tx, caller, request, digest));
+      if (!known) throw error;
+      return known;
+    }
+  }
+
+  private async findByKey(
+    tx: Transaction,
+    caller: Caller,
+    request: StartRequest,
+    digest: Buffer | null,
+  ): Promise<Started | null> {
+    if (digest === null) return null;
+    const [row] = await tx.query<{ id: string; uuid: string; request_digest: Buffer }>(SQL.byKey, [
+      caller.userId,
+      request.idempotencyKey,
+    ]);
+    if (!row) return null;
+    if (!row.request_digest.equals(digest)) {
+      throw new DomainError('conflict', 'this Idempotency-Key was used for another request; use a new key');
+    }
+    return { id: row.id, uuid: row.uuid, created: false };
+  }
+
+  private async insert(
+    tx: Transaction,
+    caller: Caller,
+    request: StartRequest,
+    digest: Buffer | null,
+  ): Promise<Started> {
+    const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting } = request;
+    if (maxWaiting !== undefined) {
+      const [full] = await tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]);
+      if (full)
+        throw new DomainError('invalid_conflict', {
+          name: 'script_id',
+          reason: `cannot queue more than ${maxWaiting} scripts per host`,
+        });
+    }
+    const sha256 = await this.contents.put(tx, content);
+    const stdinSha256 = stdin ? await this.contents.put(tx, stdin) : null;
+    const uuid = randomUUID();
+    const [execution] = await tx.query<{ id: string }>(SQL.insertExecution, [
+      uuid,
+      kind,
+      caller.userId,
+      caller.email,
+      sha256,
+      stdinSha256,
+      JSON.stringify(options),
+      request.timeoutSeconds,
+      request.graceSeconds ?? DEFAULT_GRACE_SECONDS,
+      this.settings.outputCapBytes,
+      request.leaseSeconds ?? this.settings.leaseSeconds,
+      request.expiresInSeconds ?? null,
+      request.idempotencyKey ?? null,
+      digest,
+    ]);
+    if (!execution) throw new Error('INSERT … RETURNING gave no row');
+    await tx.query(SQL.insertTargets, [execution.id, lane, hostIds]);
+    const { userId, email, address } = caller;
+    const details = {
+      kind,
+      host_ids: hostIds.slice(0, 100),
+      hosts: hostIds.length,
+      content_sha256: sha256.toString('hex'),
+    };
+    await this.audit.record(tx, {
+      userId,
+      email,
+      address,
+      act: `run_${kind}`,
+      outcome: 'done',
+      executionUuid: uuid,
+      details,
+    });
+    return { id: execution.id, uuid, created: true };
+  }
+}
+
+function digestOf(request: StartRequest): Buffer {
+  const { kind, lane, content, stdin, options, hostIds, timeoutSeconds, expiresInSeconds } = request;
+  const parts = [
+    kind,
+    lane,
+    content.toString('base64'),
+    stdin?.toString('base64') ?? null,
+    options ?? {},
+    hostIds,
+    timeoutSeconds,
+    expiresInSeconds ?? null,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest();
+}

@@ -1,0 +1,123 @@
+import {
+  Check,
+  Column,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryGeneratedColumn,
+  type Relation,
+  Unique,
+} from 'typeorm';
+import { type Lane, type ReasonCode } from '#libs/protocol/index';
+import { Execution } from './execution.entity.js';
+import { IN_FLIGHT_STATES, sqlList, TARGET_STATES, type TargetState, UNSENT_STATES } from './states.js';
+
+/** One host of an execution: where it stands, which attempt speaks for it, how it ended. */
+@Entity('targets')
+@Unique('targets_uuid', ['uuid'])
+@Unique('targets_execution_host', ['executionId', 'hostId'])
+@Check('targets_state', `state IN (${sqlList(TARGET_STATES)})`)
+@Check('targets_lane', `lane IN ('serial', 'parallel')`)
+@Check('targets_attempt', `state NOT IN (${sqlList(IN_FLIGHT_STATES)}) OR attempt_id IS NOT NULL`)
+@Index('targets_one_serial_in_flight', ['hostId'], {
+  unique: true,
+  where: `lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})`,
+})
+@Index('targets_queue', ['hostId', 'lane', 'id'], { where: `state = 'queued'` })
+@Index('targets_in_flight', ['hostId', 'lane'], { where: `state IN (${sqlList(IN_FLIGHT_STATES)})` })
+@Index('targets_expiry', ['expiresAt'], {
+  where: `expires_at IS NOT NULL AND state IN (${sqlList([...UNSENT_STATES, 'dispatched'])})`,
+})
+@Index('targets_host_history', ['hostId', 'id'])
+export class Target {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'targets_pkey',
+  })
+  id!: string;
+
+  /** Equals the execution's uuid when it has one target only. */
+  @Column({ type: 'uuid' })
+  uuid!: string;
+
+  @Column({ type: 'bigint', name: 'execution_id' })
+  executionId!: string;
+
+  @ManyToOne(() => Execution, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'execution_id', foreignKeyConstraintName: 'targets_execution_id_fkey' })
+  execution!: Relation<Execution>;
+
+  @Column({ type: 'integer', name: 'host_id' })
+  hostId!: number;
+
+  @Column({ type: 'text' })
+  lane!: Lane;
+
+  @Column({ type: 'text' })
+  state!: TargetState;
+
+  /** Fences out late and duplicate reports: only the current attempt's word counts. */
+  @Index('targets_attempt_id', { unique: true, where: 'attempt_id IS NOT NULL' })
+  @Column({ type: 'uuid', name: 'attempt_id', nullable: true })
+  attemptId!: string | null;
+
+  /** The agent's journal that the attempt was sent to. */
+  @Column({ type: 'uuid', name: 'journal_id', nullable: true })
+  journalId!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'expires_at', nullable: true })
+  expiresAt!: Date | null;
+
+  /** A stop was asked for (by a person, or by expiry) and has yet to be confirmed by the agent. */
+  @Column({ type: 'text', name: 'stop_reason', nullable: true })
+  stopReason!: ReasonCode | null;
+
+  @Column({ type: 'text', name: 'stop_by', nullable: true })
+  stopBy!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  reason!: ReasonCode | null;
+
+  @Column({ type: 'text', default: '' })
+  message!: string;
+
+  @Column({ type: 'integer', name: 'exit_code', nullable: true })
+  exitCode!: number | null;
+
+  @Column({ type: 'integer', nullable: true })
+  signal!: number | null;
+
+  @Column({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'dispatched_at', nullable: true })
+  dispatchedAt!: Date | null;
+
+  /** By the agent's clock. */
+  @Column({ type: 'timestamptz', name: 'started_at', nullable: true })
+  startedAt!: Date | null;
+
+  /** By the agent's clock; the server's where the agent had no word in it. */
+  @Column({ type: 'timestamptz', name: 'finished_at', nullable: true })
+  finishedAt!: Date | null;
+
+  @Column({ type: 'bigint', name: 'duration_ms', nullable: true })
+  durationMs!: string | null;
+
+  /** Bytes written by the process, kept or not. */
+  @Column({ type: 'bigint', name: 'stdout_bytes', default: 0 })
+  stdoutBytes!: string;
+
+  @Column({ type: 'bigint', name: 'stderr_bytes', default: 0 })
+  stderrBytes!: string;
+
+  /** Bytes that were not kept, between head and tail. */
+  @Column({ type: 'bigint', name: 'dropped_bytes', default: 0 })
+  droppedBytes!: string;
+
+  /** Number (within the target) of the first chunk after the gap. */
+  @Column({ type: 'integer', name: 'gap_chunk', nullable: true })
+  gapChunk!: number | null;
+}

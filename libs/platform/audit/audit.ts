@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Transaction } from '../database/index.js';
+
+export interface AuditRecord {
+  /** null: nobody that is known (a failed login, say). */
+  readonly userId: number | null;
+  readonly email: string | null;
+  readonly address: string | null;
+  readonly act: string;
+  readonly outcome: 'done' | 'denied' | 'failed';
+  readonly executionUuid?: string;
+  /** Never a secret. */
+  readonly details?: Record<string, unknown>;
+}
+
+const INSERT = {
+  name: 'audit_insert',
+  text: 'INSERT INTO audit (user_id, email, address, act, outcome, execution_uuid, details) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+};
+
+/** The record of acts. */
+@Injectable()
+export class Audit {
+  constructor(private readonly database: Database) {}
+
+  /** Writes in the act's own transaction; alone only for acts that change nothing else (denials). */
+  async record(tx: Transaction | null, record: AuditRecord): Promise<void> {
+    const { userId, email, address, act, outcome, executionUuid = null, details = {} } = record;
+    await (tx ?? this.database).query(INSERT, [
+      userId,
+      email,
+      address,
+      act,
+      outcome,
+      executionUuid,
+      JSON.stringify(details),
+    ]);
+  }
+}

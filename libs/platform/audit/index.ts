@@ -1,0 +1,3 @@
+export { AuditEntry } from './audit-entry.entity.js';
+export { Audit, type AuditRecord } from './audit.js';
+export { AuditModule } from './audit.module.js';

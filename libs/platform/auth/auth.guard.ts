@@ -1,0 +1,83 @@
+import {
+  applyDecorators,
+  type CanActivate,
+  type CustomDecorator,
+  type ExecutionContext,
+  Injectable,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ApiBearerAuth, ApiForbiddenResponse, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { type Request } from 'express';
+import { DomainError, notFound } from '../errors/index.js';
+import { ErrorEnvelopeDto } from '../http/error-envelope.dto.js';
+import { type Act } from './access.js';
+import { Authenticator } from './authenticator.js';
+import { addressOf, require as requireAct, setCaller } from './caller.js';
+
+export const ACT_KEY = 'muster:act';
+export const PUBLIC_KEY = 'muster:public';
+const BEFORE_SETUP_KEY = 'muster:before-setup';
+
+/** The route needs a caller who may do this; also says so in the OpenAPI document. */
+export function Allow(act: Act): MethodDecorator {
+  return applyDecorators(
+    SetMetadata(ACT_KEY, act),
+    ApiBearerAuth(),
+    ApiUnauthorizedResponse({
+      description: 'No token, or one that is unknown or expired.',
+      type: ErrorEnvelopeDto,
+    }),
+    ApiForbiddenResponse({
+      description: 'The role of the caller does not allow this.',
+      type: ErrorEnvelopeDto,
+    }),
+  );
+}
+
+/** The route asks for no token (or checks another credential by itself). */
+export const Public = (): CustomDecorator => SetMetadata(PUBLIC_KEY, true);
+
+/** The route is there while no user exists yet. */
+export const BeforeSetup = (): CustomDecorator => SetMetadata(BEFORE_SETUP_KEY, true);
+
+/** Authenticates every route and checks its act; a route without either decorator is refused. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly authenticator: Authenticator,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (context.getType() !== 'http') return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const read = <T>(key: string): T | undefined =>
+      this.reflector.getAllAndOverride<T>(key, [context.getHandler(), context.getClass()]);
+    if (
+      read(BEFORE_SETUP_KEY) !== true &&
+      request.path.startsWith('/api/') &&
+      !(await this.authenticator.isSetUp())
+    ) {
+      throw notFound('Page');
+    }
+    if (read(PUBLIC_KEY) === true) return true;
+    const act = read<Act>(ACT_KEY);
+    if (act === undefined) throw new DomainError('forbidden', 'forbidden');
+    const caller = await this.authenticator.authenticate(tokenOf(request), addressOf(request));
+    requireAct(caller, act);
+    setCaller(request, caller);
+    return true;
+  }
+}
+
+/** `Authorization: Bearer`, or hoop's `Api-Key`, or RipEX2's `apikey`. */
+function tokenOf(request: Request): string {
+  const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
+  if (scheme?.toLowerCase() === 'bearer' && token && rest.length === 0) return token;
+  for (const name of ['api-key', 'apikey']) {
+    const value = request.headers[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  throw new DomainError('credentials_missing', 'Authorization header required');
+}

@@ -1,0 +1,65 @@
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: what arrives while a batch is being worked on goes into the next one. Alone, an item is
+ * handled at once; under load, batches grow by themselves up to `max`. Only one batch is under way at a time.
+ */
+export class Batcher<Item, Result> {
+  private waiting: Waiting<Item, Result>[] = [];
+  private working: Promise<void> | null = null;
+
+  /**
+   * @param handle gets 1…max items, answers with one result per item, in their order; when it throws, every
+   *   item of the batch fails with that error
+   * @param max items per batch
+   * @param weight bounds a batch by size too; an item that is heavier than `max` goes alone
+   */
+  constructor(
+    private readonly handle: (items: Item[]) => Promise<Result[]>,
+    private readonly max: number,
+    private readonly weight: { of: (item: Item) => number; max: number } = { of: () => 0, max: Infinity },
+  ) {}
+
+  /** Resolves when the batch that holds this item is through. */
+  add(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      this.working ??= this.work();
+    });
+  }
+
+  /** Resolves when nothing is waiting and nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.working) await this.working;
+  }
+
+  private async work(): Promise<void> {
+    // Whatever arrives in this turn of the event loop joins the first batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, this.next());
+      try {
+        const results = await this.handle(batch.map((w) => w.item));
+        batch.forEach((w, i) => w.resolve(results[i] as Result));
+      } catch (error) {
+        for (const w of batch) w.reject(error);
+      }
+    }
+    this.working = null;
+  }
+  /** How many of the waiting items make the next batch. */
+  private next(): number {
+    let weight = 0;
+    let count = 0;
+    for (const { item } of this.waiting) {
+      weight += this.weight.of(item);
+      if (count > 0 && (count >= this.max || weight > this.weight.max)) break;
+      count += 1;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,2 @@
+export { loadSettings, serverUrl, SETTINGS, SettingsError, type Settings } from './settings.js';
+export { VERSION } from './version.js';

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Injection token for the validated settings: `@Inject(SETTINGS) settings: Settings`. */
+export const SETTINGS = Symbol('settings');
+
+/** What the server is told from outside, validated; the only reader of the server's environment. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path: embedded database, keys, local agent state. */
+  readonly dataDir: string;
+  /** null: the server runs its own PostgreSQL under `dataDir`. */
+  readonly databaseUrl: string | null;
+  /** First admin, created while no user exists. `generate`: with a random password kept in `<dataDir>/admin.json`. */
+  readonly firstAdmin: { email: string; password: string } | 'generate' | null;
+  /** First global enroll secret, read at the first start only. null: one is generated. */
+  readonly enrollSecret: string | null;
+  /** PEM texts. */
+  readonly tls: { cert: string; key: string } | null;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  /** Seconds between two heartbeats of an agent; silent for two of them means offline. */
+  readonly heartbeatSeconds: number;
+  /** Seconds an agent may stay away before what it was running counts as lost. */
+  readonly leaseSeconds: number;
+  /** Output kept per target, bytes. */
+  readonly outputCapBytes: number;
+  /** Seconds a script may run when nothing else says. */
+  readonly scriptTimeoutSeconds: number;
+  /** Seconds of inactivity after which a login session ends; 0 never. */
+  readonly sessionSeconds: number;
+  /** Stop when standard input ends: set by `muster up`, so that nothing outlives it. */
+  readonly exitWithParent: boolean;
+}
+
+/** A setting that makes no sense; `message` is the one clear line to print. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+const whole = (min: number, max: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be between ${min} and ${max}`);
+
+const postgresUrl = z.string().refine((text) => {
+  try {
+    return ['postgres:', 'postgresql:'].includes(new URL(text).protocol);
+  } catch {
+    return false;
+  }
+}, 'must be a postgres:// URL');
+
+const Environment = z.object({
+  MUSTER_HOST: z.string().default('127.0.0.1'),
+  MUSTER_PORT: whole(0, 65_535).default(8420),
+  MUSTER_DATA_DIR: z.string().default('.muster'),
+  MUSTER_DATABASE_URL: postgresUrl.optional(),
+  MUSTER_REDIS_URL: z
+    .string()
+    .refine(() => false, 'several server replicas are not supported by this version; leave it unset')
+    .optional(),
+  MUSTER_ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
+  MUSTER_ADMIN_PASSWORD: z.string().optional(),
+  MUSTER_FIRST_ADMIN: z.literal('generate', "must be 'generate' or unset").optional(),
+  MUSTER_ENROLL_SECRET: z.string().max(255, 'must have at most 255 characters').optional(),
+  MUSTER_TLS_CERT: z.string().optional(),
+  MUSTER_TLS_KEY: z.string().optional(),
+  MUSTER_LOG_LEVEL: z
+    .enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug')
+    .default('info'),
+  MUSTER_HEARTBEAT_SECONDS: whole(1, 300).default(10),
+  MUSTER_LEASE_SECONDS: whole(5, 2_592_000).default(3600),
+  MUSTER_OUTPUT_CAP_BYTES: whole(1024, 4_294_967_296).default(64 * 1024 * 1024),
+  MUSTER_SCRIPT_TIMEOUT_SECONDS: whole(1, 604_800).default(300),
+  MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
+  MUSTER_EXIT_WITH_PARENT: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
+});
+
+/**
+ * Reads and validates the settings.
+ * @param env usually `process.env`; an empty value counts as unset
+ * @throws SettingsError naming each variable that makes no sense
+ */
+export function loadSettings(env: NodeJS.ProcessEnv): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    throw new SettingsError(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '));
+  }
+  const e = parsed.data;
+  if ((e.MUSTER_ADMIN_EMAIL === undefined) !== (e.MUSTER_ADMIN_PASSWORD === undefined)) {
+    throw new SettingsError('MUSTER_ADMIN_EMAIL and MUSTER_ADMIN_PASSWORD go together: set both or neither');
+  }
+  if ((e.MUSTER_TLS_CERT === undefined) !== (e.MUSTER_TLS_KEY === undefined)) {
+    throw new SettingsError('MUSTER_TLS_CERT and MUSTER_TLS_KEY go together: set both or neither');
+  }
+  return {
+    host: e.MUSTER_HOST,
+    port: e.MUSTER_PORT,
+    dataDir: resolve(e.MUSTER_DATA_DIR),
+    databaseUrl: e.MUSTER_DATABASE_URL ?? null,
+    firstAdmin:
+      e.MUSTER_ADMIN_EMAIL !== undefined && e.MUSTER_ADMIN_PASSWORD !== undefined
+        ? { email: e.MUSTER_ADMIN_EMAIL.toLowerCase(), password: e.MUSTER_ADMIN_PASSWORD }
+        : (e.MUSTER_FIRST_ADMIN ?? null),
+    enrollSecret: e.MUSTER_ENROLL_SECRET ?? null,
+    tls:
+      e.MUSTER_TLS_CERT !== undefined && e.MUSTER_TLS_KEY !== undefined
+        ? {
+            cert: readPem('MUSTER_TLS_CERT', e.MUSTER_TLS_CERT),
+            key: readPem('MUSTER_TLS_KEY', e.MUSTER_TLS_KEY),
+          }
+        : null,
+    logLevel: e.MUSTER_LOG_LEVEL,
+    heartbeatSeconds: e.MUSTER_HEARTBEAT_SECONDS,
+    leaseSeconds: e.MUSTER_LEASE_SECONDS,
+    outputCapBytes: e.MUSTER_OUTPUT_CAP_BYTES,
+    scriptTimeoutSeconds: e.MUSTER_SCRIPT_TIMEOUT_SECONDS,
+    sessionSeconds: e.MUSTER_SESSION_SECONDS,
+    exitWithParent: e.MUSTER_EXIT_WITH_PARENT === '1',
+  };
+}
+
+/** Where clients on this machine reach a server with these settings. */
+export function serverUrl(settings: Pick<Settings, 'host' | 'port' | 'tls'>): string {
+  const host = ['0.0.0.0', '::'].includes(settings.host) ? '127.0.0.1' : settings.host;
+  return `${settings.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${settings.port}`;
+}
+
+function readPem(name: string, path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new SettingsError(
+      `${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
+    );
+  }
+  if (!text.includes('-----BEGIN ')) throw new SettingsError(`${name}: ${path} is not a PEM file`);
+  return text;
+}

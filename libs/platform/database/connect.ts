@@ -1,0 +1,58 @@
+import { Logger } from '@nestjs/common';
+import type pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { MIGRATIONS } from './migrations/index.js';
+
+/** Key of the advisory lock under which migrations run: two servers that start together take turns. */
+const MIGRATION_LOCK = 0x6d757374;
+
+/** Options of every connection to Muster's database; the entities come from the domains. */
+export function dataSourceOptions(url: string, entities: DataSourceOptions['entities']): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url,
+    ...(entities && { entities }),
+    migrations: MIGRATIONS,
+    migrationsTableName: 'migrations',
+    synchronize: false,
+    logging: false,
+    poolSize: 20,
+    applicationName: 'muster',
+    connectTimeoutMS: 5_000,
+    extra: { idleTimeoutMillis: 60_000, keepAlive: true },
+    poolErrorHandler: (error: Error) =>
+      new Logger('Database').warn('connection lost', { reason: error.message }),
+  };
+}
+
+/**
+ * Connects, brings the schema up to date, and returns the ready data source.
+ * @throws Error with one clear line when the database cannot be reached
+ */
+export async function connectDatabase(options: DataSourceOptions): Promise<DataSource> {
+  const dataSource = new DataSource(options);
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    throw new Error(
+      `cannot connect to PostgreSQL: ${(error as Error).message || (error as { code?: string }).code || 'unknown error'}`,
+      { cause: error },
+    );
+  }
+  await migrate(dataSource);
+  return dataSource;
+}
+
+async function migrate(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  const client = (await runner.connect()) as pg.PoolClient;
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const applied = await dataSource.runMigrations({ transaction: 'each' });
+    if (applied.length > 0)
+      new Logger('Database').log('migrations applied', { migrations: applied.map((m) => m.name) });
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
+    await runner.release();
+  }
+}

@@ -1,0 +1,4 @@
+import { CreateLedger1790000000000 } from './1790000000000-create-ledger.js';
+
+/** In the order they run; a new one goes to the end and never changes once it has landed. */
+export const MIGRATIONS = [CreateLedger1790000000000];

@@ -1,0 +1,66 @@
+/**
+ * What can go wrong, without a word about HTTP: each dialect's table turns a code into its status and envelope.
+ * - `malformed`: the request cannot be read at all (JSON, types, query string)
+ * - `invalid`: readable, but breaks a rule; `invalid_unknown` and `invalid_conflict` are the same for a named field
+ *   whose value refers to something absent, or clashes with what is there
+ * - `refused`: well formed and allowed, yet the thing asked about cannot do it now
+ */
+export const ERROR_CODES = [
+  'malformed',
+  'credentials_missing',
+  'credentials_invalid',
+  'login_failed',
+  'forbidden',
+  'switched_off',
+  'not_found',
+  'method_not_allowed',
+  'already_exists',
+  'conflict',
+  'invalid',
+  'invalid_unknown',
+  'invalid_conflict',
+  'refused',
+  'too_large',
+  'unsupported_media_type',
+  'rate_limited',
+  'unavailable',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** One complaint about one field; `base` when it is about the request as a whole. */
+export interface FieldProblem {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The error that services throw. `message` says what happened and what to do, in words for people. */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  readonly problems: readonly FieldProblem[];
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    problem: string | FieldProblem | readonly FieldProblem[],
+    options: { retryAfter?: number; cause?: unknown } = {},
+  ) {
+    const problems =
+      typeof problem === 'string'
+        ? [{ name: 'base', reason: problem }]
+        : Array.isArray(problem)
+          ? problem
+          : [problem as FieldProblem];
+    super((problems as readonly FieldProblem[]).map((p) => p.reason).join('; '), { cause: options.cause });
+    this.problems = problems as readonly FieldProblem[];
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/** `Host 7 was not found in the datastore`: Fleet's words, good enough for all. */
+export function notFound(kind: string, id?: string | number): DomainError {
+  return new DomainError(
+    'not_found',
+    `${kind} ${id === undefined ? '' : `${id} `}was not found in the datastore`,
+  );
+}

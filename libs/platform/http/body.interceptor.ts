@@ -1,0 +1,59 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import express, { type Request, type Response } from 'express';
+import { type Observable } from 'rxjs';
+import { DomainError } from '../errors/index.js';
+
+/** Largest JSON body, after decompression: a 500,000-character script, escaped, with room around it. */
+const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+
+const parseJson = express.json({ limit: BODY_LIMIT_BYTES, strict: false, type: () => true });
+
+/**
+ * Reads JSON bodies, gzipped ones too. An interceptor runs after the guards, so nobody's body is read before
+ * the caller is known, and a bad token is told before a bad body.
+ */
+@Injectable()
+export class BodyInterceptor implements NestInterceptor {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<Request>();
+    if (context.getType() === 'http' && ['POST', 'PUT', 'PATCH', 'DELETE'].includes(request.method)) {
+      if (!request.is('multipart/form-data'))
+        await read(request, context.switchToHttp().getResponse<Response>());
+    }
+    return next.handle();
+  }
+}
+
+async function read(request: Request, response: Response): Promise<void> {
+  const fromPage = request.headers.origin !== undefined || request.headers.referer !== undefined;
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  if (!hasBody) return;
+  if (fromPage && !request.is('application/json')) {
+    throw new DomainError('unsupported_media_type', 'Expected Content-Type "application/json"');
+  }
+  await new Promise<void>((resolve, reject) => {
+    parseJson(request, response, (error?: unknown) => (error ? reject(explain(error)) : resolve()));
+  });
+}
+
+function explain(error: unknown): Error {
+  const { type = '', message } = error as { type?: string; message?: string };
+  switch (type) {
+    case 'entity.too.large':
+      return new DomainError('too_large', `The body is larger than ${BODY_LIMIT_BYTES / 1024 / 1024} MiB.`);
+    case 'entity.parse.failed':
+      // The parser's own message quotes the body, which may hold a password.
+      return new DomainError('malformed', 'json decoder error: the body is not valid JSON');
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return new DomainError('unsupported_media_type', message ?? 'unsupported encoding');
+    default:
+      if (
+        /incorrect header check|unexpected end of file|invalid .*(block|code|distance)/.test(message ?? '')
+      ) {
+        return new DomainError('malformed', `gzip decoder error: ${message}`);
+      }
+      return new DomainError('malformed', message ?? 'the body could not be read');
+  }
+}

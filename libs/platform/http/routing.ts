@@ -1,0 +1,28 @@
+import { type NextFunction, type Request, type Response } from 'express';
+
+const FLEET_ALIAS = /^\/api\/(?:latest|2022-04)\/fleet(?=[/?]|$)/;
+
+/** Fleet's versions are one API: `latest` and `2022-04` are `v1`. Setup is also served without a version. */
+export function fleetVersions(request: Request, _response: Response, next: NextFunction): void {
+  request.url = request.url
+    .replace(FLEET_ALIAS, '/api/v1/fleet')
+    .replace(/^\/api\/setup(?=[/?]|$)/, '/api/v1/setup');
+  next();
+}
+
+/** What Express keeps per route, as far as it is looked at here. */
+export interface RouteLayer {
+  readonly route?: { readonly methods: Readonly<Record<string, boolean>> };
+  match(path: string): boolean;
+}
+
+/** Methods that some route answers at this path; empty when there is nothing. */
+export function methodsAt(stack: readonly RouteLayer[], path: string): string[] {
+  const methods = new Set<string>();
+  for (const layer of stack) {
+    if (!layer.route || !layer.match(path)) continue;
+    for (const [method, served] of Object.entries(layer.route.methods))
+      if (served) methods.add(method.toUpperCase());
+  }
+  return [...methods].sort();
+}

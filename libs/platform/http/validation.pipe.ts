@@ -1,0 +1,37 @@
+import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
+import { type ValidationError } from 'class-validator';
+import { DomainError, type FieldProblem } from '../errors/index.js';
+
+/** Checks DTOs; what is missing or of the wrong type or shape is answered as `malformed`, naming each field. */
+@Injectable()
+export class DtoPipe extends ValidationPipe {
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      exceptionFactory: (errors) => new DomainError('malformed', problems(errors)),
+    });
+  }
+
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body' && metadata.metatype && !isObject(value)) {
+      throw new DomainError(
+        'malformed',
+        value === undefined ? 'Expected JSON Body' : 'json decoder error: expected a JSON object',
+      );
+    }
+    return super.transform(value, metadata);
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function problems(errors: readonly ValidationError[], path = ''): FieldProblem[] {
+  return errors.flatMap((error) => {
+    const name = path === '' ? error.property : `${path}.${error.property}`;
+    const own = Object.values(error.constraints ?? {}).map((reason) => ({ name, reason }));
+    return [...own.slice(0, 1), ...problems(error.children ?? [], name)];
+  });
+}

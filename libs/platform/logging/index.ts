@@ -1,0 +1,1 @@
+export { createLogger, PinoLoggerService } from './logger.js';

@@ -1,0 +1,271 @@
+import { z } from 'zod';
+import { Limits } from './constants.js';
+import { ReasonCode } from './reasons.js';
+
+/*
+ * The contract between server and agent. Each schema and its type share one name; both sides parse what they
+ * receive. Times are milliseconds since the Unix epoch; byte counts are numbers; keys are snake_case.
+ * docs/protocol.md tells the story that these shapes only spell.
+ */
+
+const uuid = z.uuid();
+const epochMs = z.number().int().nonnegative();
+const count = z.number().int().nonnegative();
+const reason = z.enum(ReasonCode);
+
+/** Text where the bytes are valid UTF-8, otherwise the bytes themselves. Cheaper on the wire than always bytes. */
+export const Bytes = z.union([z.string(), z.custom<Uint8Array>((value) => value instanceof Uint8Array)]);
+export type Bytes = z.infer<typeof Bytes>;
+
+export const Stream = z.enum(['stdout', 'stderr']);
+export type Stream = z.infer<typeof Stream>;
+
+export const Lane = z.enum(['serial', 'parallel']);
+export type Lane = z.infer<typeof Lane>;
+
+/** What a host is, as its agent sees it. Everything but the first four may be unknown. */
+export const HostFacts = z.object({
+  hostname: z.string().min(1).max(255),
+  /** osquery's `os_version.platform`: debian, ubuntu, darwin, windows… */
+  platform: z.string().max(64),
+  os_version: z.string().max(255),
+  arch: z.string().max(64),
+  platform_like: z.string().max(255).default(''),
+  code_name: z.string().max(64).default(''),
+  build: z.string().max(255).default(''),
+  kernel_version: z.string().max(255).default(''),
+  computer_name: z.string().max(255).default(''),
+  /** Bytes. */
+  memory: count.default(0),
+  cpu_type: z.string().max(64).default(''),
+  cpu_subtype: z.string().max(64).default(''),
+  cpu_brand: z.string().max(255).default(''),
+  cpu_physical_cores: count.default(0),
+  cpu_logical_cores: count.default(0),
+  hardware_vendor: z.string().max(255).default(''),
+  hardware_model: z.string().max(255).default(''),
+  hardware_version: z.string().max(255).default(''),
+  hardware_serial: z.string().max(255).default(''),
+  primary_ip: z.string().max(64).default(''),
+  primary_mac: z.string().max(64).default(''),
+  addresses: z
+    .array(
+      z.object({
+        interface: z.string().max(64),
+        address: z.string().max(64),
+        family: z.enum(['IPv4', 'IPv6']),
+        mac: z.string().max(64),
+        internal: z.boolean(),
+      }),
+    )
+    .max(1024)
+    .default([]),
+  uptime_seconds: z.number().nonnegative().default(0),
+  disk_total_bytes: count.default(0),
+  disk_available_bytes: count.default(0),
+});
+export type HostFacts = z.infer<typeof HostFacts>;
+
+/** The agent's own labels (`--label key=value`), addressed as `key:value`. */
+export const AgentLabels = z.record(
+  z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  z.string().regex(/^[A-Za-z0-9_.-]{1,256}$/),
+);
+export type AgentLabels = z.infer<typeof AgentLabels>;
+
+/** POST ENROLL_PATH. The pair (hardware_uuid, instance) is the machine: enrolling it again keeps the host's id. */
+export const EnrollRequest = z.object({
+  enroll_secret: z.string().min(1).max(255),
+  protocol: z.number().int(),
+  agent_version: z.string().max(64),
+  /** The machine's own id: DMI product uuid, else machine-id, as a uuid in lower case. */
+  hardware_uuid: uuid,
+  /** Tells several agents on one machine apart; a digest of the state directory's path. */
+  instance: z.string().min(1).max(128),
+  /** `--hostname`, else the system's. */
+  hostname: z.string().min(1).max(255),
+  facts: HostFacts,
+});
+export type EnrollRequest = z.infer<typeof EnrollRequest>;
+
+export const EnrollResponse = z.object({ node_key: z.string(), host_id: z.number().int(), host_uuid: uuid });
+export type EnrollResponse = z.infer<typeof EnrollResponse>;
+
+/** Socket.IO `auth` of the agents' namespace. */
+export const Handshake = z.object({
+  node_key: z.string().min(1).max(255),
+  protocol: z.number().int(),
+  agent_version: z.string().max(64),
+});
+export type Handshake = z.infer<typeof Handshake>;
+
+/** An attempt that the agent's journal still holds. */
+export const KnownAttempt = z.object({ attempt_id: uuid, state: z.enum(['accepted', 'running', 'ended']) });
+export type KnownAttempt = z.infer<typeof KnownAttempt>;
+
+/**
+ * First message on every connection. The server sends no order before it has answered this: it compares
+ * what it has dispatched with what the journal knows.
+ */
+export const Hello = z.object({
+  /** Names this journal; a new one (state directory lost) means that earlier attempts' outcomes are unknown. */
+  journal_id: uuid,
+  hostname: z.string().min(1).max(255),
+  /** How many runs of the parallel lane this agent takes at once. */
+  parallel_slots: z.number().int().min(1).max(1024),
+  scripts_enabled: z.boolean(),
+  labels: AgentLabels,
+  attempts: z.array(KnownAttempt).max(Limits.helloAttempts),
+  facts: HostFacts,
+});
+export type Hello = z.infer<typeof Hello>;
+
+export const HelloAck = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    host_id: z.number().int(),
+    host_uuid: uuid,
+    /** The server's clock, so that expiry is judged by one clock. */
+    server_time: epochMs,
+    /** Attempts whose word the server will not take any more: kill what runs, forget the rest. */
+    stale: z.array(uuid),
+  }),
+  z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
+]);
+export type HelloAck = z.infer<typeof HelloAck>;
+
+/** What is to be run; argv never passes through a shell unless `shell` says so. */
+export const Payload = z.discriminatedUnion('type', [
+  /** A file: with a shebang as the shebang says, without one by /bin/sh. */
+  z.object({ type: z.literal('script'), contents: Bytes, arguments: z.array(z.string()) }),
+  z.object({ type: z.literal('command'), argv: z.array(z.string()).min(1) }),
+  z.object({ type: z.literal('shell'), command: z.string().min(1) }),
+]);
+export type Payload = z.infer<typeof Payload>;
+
+/** One attempt to run one target. */
+export const Order = z.object({
+  attempt_id: uuid,
+  target_id: uuid,
+  execution_id: uuid,
+  kind: z.enum(['script', 'command', 'shell', 'exec_session', 'instance']),
+  lane: Lane,
+  /** SHA-256, hex, of the script's bytes, or of the JSON of argv or command. */
+  content_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  payload: Payload,
+  cwd: z.string().optional(),
+  /** Added to the environment; with `clean_env` only PATH, HOME and MUSTER_* stand beside it. */
+  env: z.record(z.string(), z.string()).optional(),
+  clean_env: z.boolean().default(false),
+  stdin: Bytes.optional(),
+  user: z.string().optional(),
+  timeout_seconds: z.number().int().min(1).max(604_800),
+  /** Between TERM and KILL. */
+  grace_seconds: z.number().min(0).max(3600),
+  /** Output kept, bytes, both streams together: the first half and the last half of it. */
+  output_cap_bytes: z.number().int().min(1024),
+  /** Never start after this, by the server's clock. */
+  expires_at: epochMs.nullable(),
+});
+export type Order = z.infer<typeof Order>;
+
+/** Server → agent, `run`. */
+export const Run = z.object({ orders: z.array(Order).min(1).max(Limits.ordersPerMessage) });
+export type Run = z.infer<typeof Run>;
+
+/** `accepted`: in the journal, synced to disk. Refused: never started, and never will be. */
+export const OrderAnswer = z.discriminatedUnion('accepted', [
+  z.object({ attempt_id: uuid, accepted: z.literal(true) }),
+  z.object({ attempt_id: uuid, accepted: z.literal(false), reason, message: z.string() }),
+]);
+export type OrderAnswer = z.infer<typeof OrderAnswer>;
+export const RunAck = z.object({ answers: z.array(OrderAnswer) });
+export type RunAck = z.infer<typeof RunAck>;
+
+/** Server → agent, `stop`: end these attempts, or never start them. */
+export const Stop = z.object({
+  attempts: z
+    .array(
+      z.object({
+        attempt_id: uuid,
+        reason: z.enum([ReasonCode.cancelRequested, ReasonCode.expired]),
+        message: z.string(),
+      }),
+    )
+    .min(1),
+});
+export type Stop = z.infer<typeof Stop>;
+
+/**
+ * `not_started`: it has not and never will (the journal remembers the refusal). `terminating`: TERM sent, a final report
+ * follows. `ended`: the report is on its way. With reason `expired` a started run is left alone and says `running`.
+ */
+export const StopAck = z.object({
+  answers: z.array(
+    z.object({ attempt_id: uuid, state: z.enum(['not_started', 'running', 'terminating', 'ended']) }),
+  ),
+});
+export type StopAck = z.infer<typeof StopAck>;
+
+/** A piece of output. `seq` counts from 0 over both streams of one attempt, in order of arrival. */
+export const Chunk = z.object({ seq: count, stream: Stream, at: epochMs, data: Bytes });
+export type Chunk = z.infer<typeof Chunk>;
+
+/** How an attempt ended, in the agent's words. */
+export const Ending = z.object({
+  outcome: z.enum(['finished', 'timed_out', 'killed', 'failed_to_start', 'lost']),
+  reason: reason.nullable(),
+  message: z.string().max(4096),
+  /** Of a process that exited by itself; null when it was ended by a signal or never ran. */
+  exit_code: z.number().int().nullable(),
+  /** Number of the signal that ended it, ours or another's. */
+  signal: z.number().int().nullable(),
+  started_at: epochMs.nullable(),
+  finished_at: epochMs,
+  duration_ms: count,
+  /** Bytes that the process wrote, kept or not. */
+  stdout_bytes: count,
+  stderr_bytes: count,
+  /** Bytes that were not kept: between the head and the tail. Where they stood is told by `gap_seq`. */
+  dropped_bytes: count,
+  /** The first chunk after the gap; null when nothing was dropped. */
+  gap_seq: count.nullable(),
+  /** Chunks of this attempt; all of them are acknowledged before, or sent with, the ending. */
+  chunks: count,
+});
+export type Ending = z.infer<typeof Ending>;
+
+/** What happened to one attempt since the last report. A fast run fits into one. */
+export const Report = z.object({
+  attempt_id: uuid,
+  started_at: epochMs.optional(),
+  chunks: z.array(Chunk).optional(),
+  ending: Ending.optional(),
+});
+export type Report = z.infer<typeof Report>;
+
+/** Agent → server, `report`. */
+export const Reports = z.object({ reports: z.array(Report).min(1).max(Limits.reportsPerMessage) });
+export type Reports = z.infer<typeof Reports>;
+
+/**
+ * Sent after the commit. `ok`: what was reported is stored, the agent may forget it (the whole attempt, when the
+ * ending was part of it). `stale`: this attempt no longer counts; kill and forget. Not ok at all: keep everything, try again.
+ */
+export const ReportAck = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    answers: z.array(z.object({ attempt_id: uuid, status: z.enum(['ok', 'stale']) })),
+  }),
+  z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
+]);
+export type ReportAck = z.infer<typeof ReportAck>;
+
+/** Agent → server, `facts`: sent when they changed. */
+export const FactsUpdate = z.object({ facts: HostFacts });
+export type FactsUpdate = z.infer<typeof FactsUpdate>;
+export const FactsAck = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true) }),
+  z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
+]);
+export type FactsAck = z.infer<typeof FactsAck>;

@@ -1,0 +1,18 @@
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What the whole installation is called and where it is reached; one row. */
+@Entity('organization')
+@Check('organization_one_row', 'id = 1')
+export class Organization {
+  @PrimaryColumn({ type: 'integer', primaryKeyConstraintName: 'organization_pkey' })
+  id!: number;
+
+  @Column({ type: 'text', name: 'org_name', default: '' })
+  orgName!: string;
+
+  @Column({ type: 'text', name: 'org_logo_url', default: '' })
+  orgLogoUrl!: string;
+
+  @Column({ type: 'text', name: 'server_url', default: '' })
+  serverUrl!: string;
+}

@@ -1,0 +1,129 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import {
+  ApiBadRequestResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiTags,
+  ApiTooManyRequestsResponse,
+  ApiUnauthorizedResponse,
+  ApiUnprocessableEntityResponse,
+} from '@nestjs/swagger';
+import {
+  Allow,
+  BeforeSetup,
+  type Caller,
+  ClientAddress,
+  CurrentCaller,
+  Public,
+} from '#libs/platform/auth/index';
+import { notFound } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
+import {
+  EmptyDto,
+  LoginDto,
+  LoginResponseDto,
+  MeResponseDto,
+  SessionDto,
+  SetupDto,
+  SetupResponseDto,
+} from './sessions.dto.js';
+import { SessionsService } from './sessions.service.js';
+import { SetupService } from './setup.service.js';
+import { toUserDto, UsersService } from './users.service.js';
+
+@ApiTags('Sign-in')
+@Controller('api/v1')
+export class SetupController {
+  constructor(private readonly setup: SetupService) {}
+
+  /**
+   * Create the first admin
+   *
+   * Served only while no user exists; afterwards 404. Also at `/api/setup`.
+   */
+  @Post('setup')
+  @HttpCode(200)
+  @Public()
+  @BeforeSetup()
+  @ApiOkResponse({ type: SetupResponseDto, description: 'The admin, signed in.' })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is missing or of the wrong type.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'Set up already.' })
+  @ApiUnprocessableEntityResponse({
+    type: ErrorEnvelopeDto,
+    description: 'Weak password, bad e-mail or server_url.',
+  })
+  setUp(@Body() dto: SetupDto, @ClientAddress() address: string): Promise<SetupResponseDto> {
+    return this.setup.setUp(dto, address);
+  }
+}
+
+@ApiTags('Sign-in')
+@Controller('api/v1/fleet')
+export class SessionsController {
+  constructor(
+    private readonly sessions: SessionsService,
+    private readonly users: UsersService,
+  ) {}
+
+  /**
+   * Sign in
+   *
+   * Answers with a token. Sessions end after five days without use.
+   */
+  @Post('login')
+  @HttpCode(200)
+  @Public()
+  @ApiOkResponse({ type: LoginResponseDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is missing or of the wrong type.' })
+  @ApiUnauthorizedResponse({
+    type: ErrorEnvelopeDto,
+    description: 'Whatever was wrong: it does not say what.',
+  })
+  @ApiTooManyRequestsResponse({
+    type: ErrorEnvelopeDto,
+    description: 'Too many failures for this account or address.',
+  })
+  async login(@Body() dto: LoginDto, @ClientAddress() address: string): Promise<LoginResponseDto> {
+    const { user, token } = await this.sessions.login(dto.email, dto.password, address);
+    return { user: toUserDto(user), available_teams: [], token };
+  }
+
+  /** Sign out: the token is worthless afterwards */
+  @Post('logout')
+  @HttpCode(200)
+  @Allow('self:use')
+  @ApiOkResponse({ type: EmptyDto })
+  async logout(@CurrentCaller() caller: Caller): Promise<EmptyDto> {
+    await this.sessions.logout(caller);
+    return {};
+  }
+
+  /** The signed-in user */
+  @Get('me')
+  @Allow('self:use')
+  @ApiOkResponse({ type: MeResponseDto })
+  async me(@CurrentCaller() caller: Caller): Promise<MeResponseDto> {
+    const user = await this.users.findById(caller.userId);
+    if (!user) throw notFound('User', caller.userId);
+    return { user: toUserDto(user), available_teams: [] };
+  }
+
+  /** Get session info */
+  @Get('sessions/:id')
+  @Allow('self:use')
+  @ApiOkResponse({ type: SessionDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such session.' })
+  session(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<SessionDto> {
+    return this.sessions.get(caller, id);
+  }
+
+  /** Delete session: its user has to sign in again */
+  @Delete('sessions/:id')
+  @Allow('self:use')
+  @ApiOkResponse({ type: EmptyDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such session.' })
+  async deleteSession(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<EmptyDto> {
+    await this.sessions.delete(caller, id);
+    return {};
+  }
+}

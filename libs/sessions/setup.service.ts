@@ -1,0 +1,111 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Audit } from '#libs/platform/audit/index';
+import { serverUrl, type Settings, SETTINGS } from '#libs/platform/config/index';
+import { Database, type Transaction } from '#libs/platform/database/index';
+import { DomainError, notFound } from '#libs/platform/errors/index';
+import { Organization } from './organization.entity.js';
+import { generatePassword } from './passwords.js';
+import { type SetupDto, type SetupResponseDto } from './sessions.dto.js';
+import { SessionsService } from './sessions.service.js';
+import { type User } from './user.entity.js';
+import { toUserDto, UsersService } from './users.service.js';
+
+const GENERATED_EMAIL = 'admin@muster.local';
+const SETUP_LOCK = { text: 'SELECT pg_advisory_xact_lock(0x6d757373)' };
+const COUNT_USERS = { text: 'SELECT count(*)::int AS users FROM users' };
+
+/** Makes the first admin: by `POST /api/v1/setup`, or at the start when the settings say so. */
+@Injectable()
+export class SetupService implements OnApplicationBootstrap {
+  private readonly logger = new Logger(SetupService.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly audit: Audit,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { firstAdmin } = this.settings;
+    if (firstAdmin === null || (await this.users.anyExist())) return;
+    const { email, password } =
+      firstAdmin === 'generate' ? { email: GENERATED_EMAIL, password: generatePassword() } : firstAdmin;
+    await this.database.transaction(async (tx) => {
+      if (!(await this.claim(tx))) return;
+      await this.createAdmin(tx, { name: 'Admin', email, password }, null);
+      await tx.manager.getRepository(Organization).save({ id: 1, serverUrl: serverUrl(this.settings) });
+      // Before the commit: an admin whose password nobody knows must not exist.
+      if (firstAdmin === 'generate')
+        await writePrivately(join(this.settings.dataDir, 'admin.json'), { email, password });
+    });
+    this.logger.log('first admin created', { email });
+  }
+
+  /** @throws DomainError not_found once a user exists; invalid */
+  async setUp(dto: SetupDto, address: string): Promise<SetupResponseDto> {
+    const url = checkServerUrl(dto.server_url);
+    const organization = {
+      id: 1,
+      orgName: dto.org_info?.org_name ?? '',
+      orgLogoUrl: dto.org_info?.org_logo_url ?? '',
+      serverUrl: url,
+    };
+    return this.database.transaction(async (tx) => {
+      if (!(await this.claim(tx))) throw notFound('Page');
+      const admin = await this.createAdmin(tx, dto.admin, address);
+      await tx.manager.getRepository(Organization).save(organization);
+      return {
+        admin: toUserDto(admin),
+        org_info: {
+          org_name: organization.orgName,
+          org_logo_url: organization.orgLogoUrl,
+          org_logo_url_light_background: '',
+          contact_url: '',
+        },
+        server_url: url,
+        osquery_enroll_secret: null,
+        token: await this.sessions.open(tx, admin.id),
+      };
+    });
+  }
+
+  /** Two that come at the same moment take turns; the second finds a user there. */
+  private async claim(tx: Transaction): Promise<boolean> {
+    await tx.query(SETUP_LOCK);
+    const [row] = await tx.query<{ users: number }>(COUNT_USERS);
+    return row?.users === 0;
+  }
+
+  private async createAdmin(
+    tx: Transaction,
+    admin: { name: string; email: string; password: string },
+    address: string | null,
+  ): Promise<User> {
+    const user = await this.users.create(tx, { ...admin, globalRole: 'admin' });
+    await this.audit.record(tx, {
+      userId: user.id,
+      email: user.email,
+      address,
+      act: 'setup',
+      outcome: 'done',
+    });
+    return user;
+  }
+}
+
+function checkServerUrl(text: string | undefined): string {
+  if (text !== undefined && /^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new DomainError('invalid', {
+    name: 'server_url',
+    reason: 'must be a URL that begins with http:// or https://',
+  });
+}
+
+async function writePrivately(path: string, content: object): Promise<void> {
+  await writeFile(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,58 @@
+/**
+ * A process that owns an embedded PostgreSQL: for specs that kill such a process, and for jest's global set-up.
+ * Compiled and run by them. Arguments: compiled index.js, and `OwnerOptions` as JSON. Prints one JSON line, with
+ * the url when ready or the error. Stops PostgreSQL cleanly at SIGTERM and at the end of its standard input, so
+ * that nothing outlives whoever started it.
+ */
+import { rmSync } from 'node:fs';
+
+export interface OwnerOptions {
+  dataDir: string;
+  flags?: string[];
+  /** For root: run as this user. */
+  user?: { uid: number; gid: number };
+  /** A directory to remove at the end. */
+  remove?: string;
+}
+
+/** What is used of the embedded database; the compiled module is given by its path, so nothing is imported here. */
+interface Embedded {
+  startEmbeddedPostgres: (options: {
+    dataDir: string;
+    flags?: string[];
+    log: (level: string, message: string) => void;
+  }) => Promise<{ url: string; stop(): Promise<void> }>;
+}
+
+const [index = '', json = ''] = process.argv.slice(2);
+const { dataDir, flags, user, remove } = JSON.parse(json) as OwnerOptions;
+const { startEmbeddedPostgres } = (await import(index)) as Embedded;
+if (user !== undefined) {
+  process.setgroups?.([user.gid]);
+  process.setgid?.(user.gid);
+  process.setuid?.(user.uid);
+}
+// Ctrl-C is for everyone in the terminal's group; our end comes when the one who started us has ended.
+process.on('SIGINT', () => undefined);
+const asked = new Promise((resolve) => {
+  process.once('SIGTERM', resolve);
+  process.stdin.once('end', resolve).resume();
+});
+try {
+  const database = await startEmbeddedPostgres({
+    dataDir,
+    flags,
+    log: (level, message) => {
+      if (level === 'error') process.stderr.write(`${level} ${message}\n`);
+    },
+  });
+  process.stdout.write(JSON.stringify({ url: database.url }) + '\n');
+  await asked;
+  await database.stop();
+} catch (error) {
+  process.stdout.write(JSON.stringify({ error: (error as Error).message }) + '\n');
+  process.exitCode = 1;
+} finally {
+  if (remove !== undefined) rmSync(remove, { recursive: true, force: true });
+  process.stdin.destroy();
+}

@@ -1,0 +1,14 @@
+/** Fixtures for tests that need a real PostgreSQL, real servers and real agents. Never part of a build. */
+export { createTestDatabase, type TestDatabase } from './database.js';
+export { Api, api, type Answer, type Credentials } from './http.js';
+export { atEnd, cleanUp, temporaryDirectory, type Exit } from './managed-process.js';
+export {
+  freePort,
+  startAgent,
+  startServer,
+  type AgentFixture,
+  type AgentOptions,
+  type ServerFixture,
+  type ServerOptions,
+} from './processes.js';
+export { until, type UntilOptions } from './until.js';

@@ -1,0 +1,108 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type Socket } from 'socket.io';
+import { type Order, type OrderAnswer, Run, RunAck, ServerEvent, Stop, StopAck } from '#libs/protocol/index';
+import { AgentDispatcher } from '#libs/executions/index';
+import { Metrics } from '#libs/platform/metrics/index';
+import { type KnownAgent } from '#libs/agents/index';
+
+/** An agent that takes longer than this to acknowledge is not well: its connection is ended, and its next hello sorts things out. */
+const ACK_TIMEOUT_MS = 30_000;
+
+export type AgentSocket = Socket<
+  Record<string, never>,
+  Record<string, never>,
+  Record<string, never>,
+  KnownAgent & { agentVersion: string }
+>;
+
+interface Parser<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { message: string } };
+}
+
+/** The sockets of agents that have said hello: one per host, the newest. */
+@Injectable()
+export class AgentConnections extends AgentDispatcher {
+  private readonly logger = new Logger(AgentConnections.name);
+  private readonly sockets = new Map<number, AgentSocket>();
+
+  constructor(private readonly metrics: Metrics) {
+    super();
+  }
+
+  /** Registers the connection; an older one of the same host is ended. */
+  add(socket: AgentSocket): void {
+    const { hostId } = socket.data;
+    this.drop(hostId, socket);
+    this.sockets.set(hostId, socket);
+    this.metrics.agentsConnected.set(this.sockets.size);
+  }
+
+  /** Ends the connection of this host unless it is `except`: nothing more is sent to it. */
+  drop(hostId: number, except?: AgentSocket): void {
+    const socket = this.sockets.get(hostId);
+    if (!socket || socket === except) return;
+    this.remove(socket);
+    socket.disconnect(true);
+  }
+
+  /** Forgets the connection, unless a newer one of the host has taken its place. */
+  remove(socket: AgentSocket): void {
+    if (this.sockets.get(socket.data.hostId) !== socket) return;
+    this.sockets.delete(socket.data.hostId);
+    this.metrics.agentsConnected.set(this.sockets.size);
+  }
+
+  connectedHosts(): number[] {
+    return [...this.sockets.keys()];
+  }
+
+  isConnected(hostId: number): boolean {
+    return this.sockets.has(hostId);
+  }
+
+  async run(hostId: number, orders: Order[]): Promise<OrderAnswer[] | null> {
+    const message: Run = { orders };
+    return (await this.ask(hostId, ServerEvent.run, message, RunAck))?.answers ?? null;
+  }
+
+  async stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null> {
+    const message: Stop = { attempts };
+    return (await this.ask(hostId, ServerEvent.stop, message, StopAck))?.answers ?? null;
+  }
+
+  private async ask<T>(
+    hostId: number,
+    event: string,
+    message: unknown,
+    answer: Parser<T>,
+  ): Promise<T | null> {
+    const socket = this.sockets.get(hostId);
+    if (!socket) return null;
+    const raw = await acknowledgement(socket, event, message);
+    if (raw === undefined) return null;
+    const parsed = answer.safeParse(raw);
+    if (parsed.success) return parsed.data;
+    this.logger.warn('an agent gave an answer that makes no sense; its connection is ended', {
+      host_id: hostId,
+      event,
+      reason: parsed.error.message,
+    });
+    socket.disconnect(true);
+    return null;
+  }
+}
+
+/** The agent's answer; undefined when the connection ended, or had to be ended, before there was one. */
+function acknowledgement(socket: AgentSocket, event: string, message: unknown): Promise<unknown> {
+  return new Promise((resolve) => {
+    const gone = (): void => resolve(undefined);
+    socket.once('disconnect', gone);
+    (socket as Socket)
+      .timeout(ACK_TIMEOUT_MS)
+      .emit(event, message, (error: Error | null, answer: unknown) => {
+        socket.off('disconnect', gone);
+        if (error) socket.disconnect(true);
+        resolve(error ? undefined : answer);
+      });
+  });
+}

@@ -1,0 +1,148 @@
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import {
+  ConnectedSocket,
+  MessageBody,
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  type OnGatewayInit,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { type ExtendedError, type Namespace } from 'socket.io';
+import {
+  AgentEvent,
+  AGENTS_NAMESPACE,
+  type FactsAck,
+  FactsUpdate,
+  Handshake,
+  HandshakeRefusal,
+  Hello,
+  type HelloAck,
+  PROTOCOL_VERSION,
+  type ReportAck,
+  Reports,
+} from '#libs/protocol/index';
+import { PresenceService } from '#libs/agents/index';
+import { ReconcileService, SettlementsService } from '#libs/executions/index';
+import { AgentConnections, type AgentSocket } from './agent-connections.js';
+
+const RETRY_AFTER_MS = 1_000;
+
+/** The agents' channel: authenticate in the handshake, parse, call one service, acknowledge; errors included. */
+@WebSocketGateway({ namespace: AGENTS_NAMESPACE })
+export class AgentGateway
+  implements
+    OnGatewayInit<Namespace>,
+    OnGatewayConnection<AgentSocket>,
+    OnGatewayDisconnect<AgentSocket>,
+    BeforeApplicationShutdown
+{
+  private readonly logger = new Logger(AgentGateway.name);
+
+  @WebSocketServer()
+  private readonly namespace!: Namespace;
+
+  constructor(
+    private readonly presence: PresenceService,
+    private readonly connections: AgentConnections,
+    private readonly reconcile: ReconcileService,
+    private readonly settlements: SettlementsService,
+  ) {}
+
+  afterInit(namespace: Namespace): void {
+    namespace.use((socket, next) => {
+      this.authenticate(socket as AgentSocket).then(
+        () => next(),
+        (refusal: ExtendedError) => next(refusal),
+      );
+    });
+  }
+
+  handleConnection(socket: AgentSocket): void {
+    this.logger.debug('agent connected', { host_id: socket.data.hostId });
+  }
+
+  async handleDisconnect(socket: AgentSocket): Promise<void> {
+    this.connections.remove(socket);
+    await this.presence.disconnected(socket.data.hostId, socket.id);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.namespace.disconnectSockets(true);
+    await this.presence.settled();
+  }
+
+  @SubscribeMessage(AgentEvent.hello)
+  async hello(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<HelloAck> {
+    const { hostId, hostUuid, agentVersion } = socket.data;
+    return this.answer(async () => {
+      const hello = Hello.parse(body);
+      this.connections.drop(hostId, socket);
+      const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
+      await this.presence.connected({ hostId, connectionId: socket.id, agentVersion, hello });
+      if (socket.disconnected) await this.presence.disconnected(hostId, socket.id);
+      else this.connections.add(socket);
+      // After the acknowledgement has left.
+      setImmediate(() => {
+        resume().catch((error: unknown) =>
+          this.logger.warn('resuming a host failed; the sweep tries again', {
+            host_id: hostId,
+            reason: String(error),
+          }),
+        );
+      });
+      return { ok: true, host_id: hostId, host_uuid: hostUuid, server_time: Date.now(), stale };
+    });
+  }
+
+  @SubscribeMessage(AgentEvent.report)
+  async report(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<ReportAck> {
+    const { hostId } = socket.data;
+    return this.answer(async () => {
+      const { reports } = Reports.parse(body);
+      const statuses = await Promise.all(reports.map((report) => this.settlements.report(hostId, report)));
+      return {
+        ok: true,
+        answers: reports.map(({ attempt_id }, i) => ({ attempt_id, status: statuses[i] ?? 'stale' })),
+      };
+    });
+  }
+
+  @SubscribeMessage(AgentEvent.facts)
+  async facts(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<FactsAck> {
+    return this.answer(async () => {
+      await this.presence.facts(socket.data.hostId, FactsUpdate.parse(body).facts);
+      return { ok: true };
+    });
+  }
+
+  private async authenticate(socket: AgentSocket): Promise<void> {
+    const handshake = Handshake.safeParse(socket.handshake.auth);
+    if (!handshake.success) throw new Error(HandshakeRefusal.badHandshake);
+    if (handshake.data.protocol !== PROTOCOL_VERSION) throw new Error(HandshakeRefusal.protocolMismatch);
+    const known = await this.presence.authenticate(handshake.data.node_key).catch(() => {
+      throw new Error(HandshakeRefusal.unavailable);
+    });
+    if (!known) {
+      this.logger.warn('an agent was refused: its node key is not known', {
+        address: socket.handshake.address,
+      });
+      throw new Error(HandshakeRefusal.unknownNodeKey);
+    }
+    socket.data = { ...known, agentVersion: handshake.data.agent_version };
+  }
+
+  /** Every message gets an answer: what could not be stored now is to be said again. */
+  private async answer<T>(
+    work: () => Promise<T>,
+  ): Promise<T | { ok: false; error: string; retry_after_ms: number }> {
+    try {
+      return await work();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.logger.warn('a message of an agent could not be handled', { reason: message });
+      return { ok: false, error: message.slice(0, 1000), retry_after_ms: RETRY_AFTER_MS };
+    }
+  }
+}

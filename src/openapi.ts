@@ -1,0 +1,36 @@
+import { type INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { VERSION } from '#libs/platform/config/index';
+
+const DESCRIPTION = `Muster runs scripts, commands, exec sessions and live SQL on every host you own, and hears every answer.
+
+Sign in with \`POST /api/v1/fleet/login\`, press **Authorize**, paste the token. Fleet's routes are served under \`/api/v1/fleet\`,
+\`/api/latest/fleet\` and \`/api/2022-04/fleet\` alike.`;
+
+/** The OpenAPI document of everything that the application serves. */
+export function createOpenApi(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Muster')
+    .setDescription(DESCRIPTION)
+    .setVersion(VERSION)
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addBearerAuth()
+    .build();
+  return SwaggerModule.createDocument(app, config, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
+  });
+}
+
+/** Serves `/docs` and `/openapi.json`. */
+export function serveOpenApi(app: INestApplication): void {
+  SwaggerModule.setup('docs', app, () => createOpenApi(app), {
+    jsonDocumentUrl: 'openapi.json',
+    customSiteTitle: 'Muster API',
+    swaggerOptions: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      docExpansion: 'list',
+      tryItOutEnabled: true,
+    },
+  });
+}

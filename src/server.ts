@@ -1,0 +1,97 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type NestExpressApplication } from '@nestjs/platform-express';
+import helmet from 'helmet';
+import { type Settings, serverUrl } from '#libs/platform/config/index';
+import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
+import { FleetErrors } from '#libs/platform/errors/index';
+import { AllExceptionsFilter, fleetVersions, methodsAt, type RouteLayer } from '#libs/platform/http/index';
+import { createLogger, PinoLoggerService } from '#libs/platform/logging/index';
+import { AppModule } from './app.module.js';
+import { ENTITIES } from './entities.js';
+import { serveOpenApi } from './openapi.js';
+import { SocketIoAdapter } from './socket-io.adapter.js';
+
+export interface RunningServer {
+  readonly url: string;
+  /** Stops listening, lets what is under way finish, closes the database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the API server: database (its own one when none is given), migrations, HTTP and WebSocket.
+ * @param onFatal the embedded database could not be kept alive; nothing works any more
+ * @throws Error with one clear line
+ */
+export async function startServer(
+  settings: Settings,
+  onFatal: (error: Error) => void,
+): Promise<RunningServer> {
+  const pino = createLogger(settings.logLevel);
+  const logger = new PinoLoggerService(pino);
+  Logger.overrideLogger(logger);
+  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  const postgres = settings.databaseUrl === null ? await ownPostgres(settings, onFatal) : null;
+  try {
+    const dataSource = await connectDatabase(
+      dataSourceOptions(settings.databaseUrl ?? postgres?.url ?? '', ENTITIES),
+    );
+    const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, dataSource), {
+      logger,
+      bodyParser: false,
+      abortOnError: false,
+      forceCloseConnections: true,
+      ...(settings.tls && { httpsOptions: settings.tls }),
+    });
+    configure(app, settings);
+    await app.listen(settings.port, settings.host);
+    const url = serverUrl({ ...settings, port: (app.getHttpServer().address() as { port: number }).port });
+    pino.info({ url, database: postgres ? 'embedded' : 'external' }, 'ready');
+    return {
+      url,
+      stop: async () => {
+        await app.close();
+        await postgres?.stop();
+      },
+    };
+  } catch (error) {
+    await postgres?.stop();
+    throw error;
+  }
+}
+
+/** Everything between the socket and the controllers. Also used to make the OpenAPI document. */
+export function configure(
+  app: NestExpressApplication,
+  settings: Pick<Settings, 'heartbeatSeconds' | 'tls'>,
+): void {
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(
+    helmet({
+      // Swagger UI styles itself inline; plain HTTP is the default on loopback.
+      contentSecurityPolicy: {
+        directives: { 'upgrade-insecure-requests': null, 'img-src': ["'self'", 'data:'] },
+      },
+      hsts: settings.tls !== null,
+    }),
+  );
+  app.use(fleetVersions);
+  app.useWebSocketAdapter(new SocketIoAdapter(app, settings.heartbeatSeconds));
+  const routes = (): readonly RouteLayer[] =>
+    (app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouteLayer[] } }).router.stack;
+  app.useGlobalFilters(new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path)));
+  serveOpenApi(app);
+}
+
+function ownPostgres(settings: Settings, onFatal: (error: Error) => void): Promise<EmbeddedPostgres> {
+  const logger = new Logger('PostgreSQL');
+  return startEmbeddedPostgres({
+    dataDir: join(settings.dataDir, 'postgres'),
+    log: (level, message) => logger[level === 'info' ? 'log' : level](message),
+    onFatal,
+  });
+}

@@ -1,0 +1,28 @@
+import { type INestApplication } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { type Server, type ServerOptions } from 'socket.io';
+import { Limits } from '#libs/protocol/index';
+
+/** One Socket.IO server for all namespaces. Its pings are the agents' heartbeat. */
+export class SocketIoAdapter extends IoAdapter {
+  constructor(
+    app: INestApplication,
+    private readonly heartbeatSeconds: number,
+  ) {
+    super(app);
+  }
+
+  override createIOServer(port: number, options?: ServerOptions): Server {
+    const ours: Partial<ServerOptions> = {
+      ...options,
+      // Silent for one interval and one timeout, two beats, means gone.
+      pingInterval: this.heartbeatSeconds * 1000,
+      pingTimeout: this.heartbeatSeconds * 1000,
+      maxHttpBufferSize: Limits.messageBytes,
+      // Other WebSocket endpoints live on the same port.
+      destroyUpgrade: false,
+      serveClient: false,
+    };
+    return super.createIOServer(port, ours as ServerOptions);
+  }
+}
