@@ -16,9 +16,23 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth()
     .build();
-  return SwaggerModule.createDocument(app, config, {
+  const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
+  for (const path of Object.values(document.paths)) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete])
+      if (operation) tellApart(operation);
+  }
+  return document;
+}
+
+/** A comment's first paragraph is the summary, the rest the description; lines are wrapped for the source only. */
+function tellApart(operation: { summary?: string; description?: string }): void {
+  const [summary = '', ...rest] = (operation.summary ?? '')
+    .split('\n\n')
+    .map((paragraph) => paragraph.replaceAll('\n', ' '));
+  operation.summary = summary;
+  if (rest.length > 0) operation.description = rest.join('\n\n');
 }
 
 /** Serves `/docs` and `/openapi.json`. */

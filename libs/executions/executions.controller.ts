@@ -82,7 +82,7 @@ export class ExecutionsController {
   async output(
     @Param('uuid') uuid: string,
     @Query() query: OutputQueryDto,
-    @Headers('last-event-id') lastEventId: string | undefined,
+    @Headers('Last-Event-ID') lastEventId: string | undefined,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<OutputDto | undefined> {

@@ -71,14 +71,6 @@ const SQL = {
     text: `SELECT ${EXECUTION} FROM executions e WHERE e.uuid = $1
            UNION ALL SELECT ${EXECUTION} FROM targets t JOIN executions e ON e.id = t.execution_id WHERE t.uuid = $1 LIMIT 1`,
   },
-  list: {
-    text: `SELECT ${EXECUTION} FROM executions e
-           WHERE ($1::text IS NULL OR e.kind = $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2) AND ($3::timestamptz IS NULL OR e.created_at < $3)
-             AND ($4::bigint IS NULL OR e.id < $4)
-             AND (($5::text IS NULL AND $6::int IS NULL) OR EXISTS (
-               SELECT 1 FROM targets t WHERE t.execution_id = e.id AND ($5::text IS NULL OR t.state = $5) AND ($6::int IS NULL OR t.host_id = $6)))
-           ORDER BY e.id DESC LIMIT $7`,
-  },
   targets: {
     name: 'targets_of_executions',
     text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) ORDER BY t.id`,
@@ -112,8 +104,28 @@ export class ExecutionsRepository {
     return row ?? null;
   }
 
-  list(f: ExecutionFilter): Promise<ExecutionRow[]> {
-    return this.database.query(SQL.list, [f.kind, f.since, f.until, f.before, f.state, f.hostId, f.limit]);
+  /** Newest first. */
+  list(filter: ExecutionFilter): Promise<ExecutionRow[]> {
+    const values: unknown[] = [];
+    // Only what is asked for stands in the statement, so that its plan fits.
+    const when = (value: unknown, condition: (parameter: string) => string): string[] =>
+      value === null ? [] : [condition(`$${values.push(value)}`)];
+    const target = [
+      ...when(filter.state, (p) => `t.state = ${p}`),
+      ...when(filter.hostId, (p) => `t.host_id = ${p}`),
+    ];
+    const conditions = [
+      ...when(filter.kind, (p) => `e.kind = ${p}`),
+      ...when(filter.since, (p) => `e.created_at >= ${p}`),
+      ...when(filter.until, (p) => `e.created_at < ${p}`),
+      ...when(filter.before, (p) => `e.id < ${p}`),
+      ...(target.length > 0
+        ? [`EXISTS (SELECT 1 FROM targets t WHERE t.execution_id = e.id AND ${target.join(' AND ')})`]
+        : []),
+    ];
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+    const text = `SELECT ${EXECUTION} FROM executions e ${where} ORDER BY e.id DESC LIMIT $${values.push(filter.limit)}`;
+    return this.database.query({ text }, values);
   }
 
   /** In order of their ids. */

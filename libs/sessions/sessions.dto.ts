@@ -117,7 +117,8 @@ export class SetupResponseDto {
   admin!: UserDto;
   org_info!: SetupOrgInfoDto;
   server_url!: string;
-  osquery_enroll_secret!: null;
+  /** Always null: enroll secrets are read elsewhere. */
+  osquery_enroll_secret!: string | null;
   token!: string;
 }
 

@@ -11,4 +11,5 @@ export {
   type ServerFixture,
   type ServerOptions,
 } from './processes.js';
+export { startProxy, type Direction, type TcpProxy } from './tcp-proxy.js';
 export { until, type UntilOptions } from './until.js';

@@ -50,8 +50,8 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text.replace(/^error: /, 'muster: ')),
-      getOutHelpWidth: () => io.stdout.columns ?? 80,
-      getErrHelpWidth: () => io.stderr.columns ?? 80,
+      getOutHelpWidth: () => io.stdout.columns || 80,
+      getErrHelpWidth: () => io.stderr.columns || 80,
     });
 
   program.commandsGroup('On the server:');

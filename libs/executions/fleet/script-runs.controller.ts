@@ -2,6 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post } from '@nestjs/c
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
+  ApiBody,
   ApiConflictResponse,
   ApiHeader,
   ApiNotFoundResponse,
@@ -34,6 +35,20 @@ export class ScriptRunsController {
     required: false,
     description: 'The same key and request again: the same execution, nothing runs twice.',
   })
+  @ApiBody({
+    type: RunScriptDto,
+    examples: {
+      'a script of one line': { value: { host_id: 1, script_contents: 'echo "hello from $(hostname)"' } },
+      'with arguments and a timeout': {
+        value: {
+          host_id: 1,
+          script_contents: 'echo "$1"; sleep "$2"',
+          arguments: ['waiting', '3'],
+          timeout: 10,
+        },
+      },
+    },
+  })
   @ApiAcceptedResponse({ type: RunScriptResponseDto })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is of the wrong type.' })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host or saved script.' })
@@ -49,7 +64,7 @@ export class ScriptRunsController {
   run(
     @CurrentCaller() caller: Caller,
     @Body() dto: RunScriptDto,
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<RunScriptResponseDto> {
     if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
       throw new DomainError('malformed', {

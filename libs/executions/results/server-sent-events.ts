@@ -12,7 +12,6 @@ export interface ServerSentEvent {
 /** Aborts when the client has gone. */
 export function closed(request: Request): AbortSignal {
   const controller = new AbortController();
-  request.socket.once('close', () => controller.abort());
   request.res?.once('close', () => controller.abort());
   return controller.signal;
 }
@@ -23,13 +22,11 @@ export async function sendEvents<T>(
   source: AsyncGenerator<T>,
   toEvents: (item: T) => Iterable<ServerSentEvent>,
 ): Promise<void> {
-  response
-    .status(200)
-    .set({
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-cache, no-transform',
-      'X-Accel-Buffering': 'no',
-    });
+  response.status(200).set({
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-cache, no-transform',
+    'X-Accel-Buffering': 'no',
+  });
   response.flushHeaders();
   const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), KEEP_ALIVE_MS);
   try {

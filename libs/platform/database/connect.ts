@@ -19,7 +19,13 @@ export function dataSourceOptions(url: string, entities: DataSourceOptions['enti
     poolSize: 20,
     applicationName: 'muster',
     connectTimeoutMS: 5_000,
-    extra: { idleTimeoutMillis: 60_000, keepAlive: true },
+    extra: {
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+      // Every statement is written so that one plan is right for all its values: planning the hot ones anew
+      // took longer than running them (claim: 0.7 ms against 0.1 ms).
+      options: '-c plan_cache_mode=force_generic_plan -c jit=off',
+    },
     poolErrorHandler: (error: Error) =>
       new Logger('Database').warn('connection lost', { reason: error.message }),
   };

@@ -50,12 +50,10 @@ export class AllExceptionsFilter implements ExceptionFilter {
     }
     const dialect = this.dialects.find((d) => d.speaks(request.path));
     if (!error || !dialect) {
-      response
-        .status(500)
-        .json({
-          message: 'Internal error; the server log says more.',
-          errors: [{ name: 'base', reason: 'internal error' }],
-        });
+      response.status(500).json({
+        message: 'Internal error; the server log says more.',
+        errors: [{ name: 'base', reason: 'internal error' }],
+      });
       return;
     }
     const answer = dialect.answer(error);

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Limits, type Chunk, type Ending, type Order, type Report } from '#libs/protocol/index';
 import { type Run } from '../exec/runner.js';
-import { type OutputReader } from '../journal/spool.js';
+import { type OutputReader } from '../journal/output.js';
 import { type StoredChunk } from '../journal/segment.js';
 import { type LaneJob } from './lane.js';
 
@@ -15,6 +15,8 @@ const CHUNK_OVERHEAD = 120;
 export interface PreparedReport {
   readonly report: Report;
   readonly bytes: number;
+  /** Chunks that travel as bytes: each is an attachment, of which Socket.IO takes few per message. */
+  readonly attachments: number;
 }
 
 export type AttemptState = 'queued' | 'starting' | 'running' | 'ended';
@@ -63,8 +65,8 @@ export class Attempt {
     return !this.startTold || (this.output !== null && this.output.available > this.nextSeq);
   }
 
-  /** The next report, not much larger than `budget` bytes. */
-  async prepare(budget: number): Promise<PreparedReport> {
+  /** The next report: not much larger than `budget` bytes, with at most so many chunks that travel as bytes. */
+  async prepare(budget: number, attachmentsLeft: number): Promise<PreparedReport> {
     const report: Report = { attempt_id: this.id };
     if (!this.startTold && this.startedAt !== null) report.started_at = this.startedAt;
     // Read before the chunks: what comes while they are read belongs to the next report.
@@ -73,6 +75,7 @@ export class Attempt {
     const chunks: Chunk[] = [];
     let cost = REPORT_OVERHEAD;
     let bytes = 0;
+    let attachments = 0;
     let seq = this.nextSeq;
     for (; output !== null && seq < end; seq += 1) {
       const stored = await output.read(seq);
@@ -81,13 +84,18 @@ export class Attempt {
         (cost + stored.data.length > budget || bytes + stored.data.length > Limits.windowBytes)
       )
         break;
-      chunks.push(toChunk(seq, stored));
+      const chunk = toChunk(seq, stored);
+      if (typeof chunk.data !== 'string') {
+        if (attachments >= attachmentsLeft) break;
+        attachments += 1;
+      }
+      chunks.push(chunk);
       bytes += stored.data.length;
       cost += stored.data.length + CHUNK_OVERHEAD;
     }
     if (chunks.length > 0) report.chunks = chunks;
     if (ending !== null && seq >= end) report.ending = ending;
-    return { report, bytes: cost };
+    return { report, bytes: cost, attachments };
   }
 
   /** The server has stored this report; true when that was the last one. */

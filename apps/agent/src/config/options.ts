@@ -40,7 +40,7 @@ interface Flags {
   enrollSecretFile?: string;
   stateDir?: string;
   hostname?: string;
-  label: string[];
+  label?: string[];
   disableScripts?: boolean;
   parallel?: string;
   logLevel?: string;
@@ -64,7 +64,7 @@ export function parseOptions(args: readonly string[], env: AgentEnvironment): Ag
     enrollSecret: enrollSecret(flags, env),
     stateDir: path.resolve(flags.stateDir ?? env.stateDir ?? defaultStateDir()),
     hostname,
-    labels: labelsOf(flags.label),
+    labels: labelsOf(flags.label ?? []),
     scriptsEnabled: flags.disableScripts !== true,
     parallelSlots: slots(flags.parallel),
     interpreters: interpretersOf(env.scriptInterpreters),
@@ -75,7 +75,7 @@ export function parseOptions(args: readonly string[], env: AgentEnvironment): Ag
 }
 
 function parseFlags(args: readonly string[]): Flags {
-  const collect = (value: string, all: string[]): string[] => [...all, value];
+  const collect = (value: string, all: string[] = []): string[] => [...all, value];
   const command = new Command('muster agent')
     .description('Runs on a managed host: dials the server, takes orders, reports what became of them.')
     .option('--server <url>', 'where the Muster server is (http or https)')
@@ -83,7 +83,7 @@ function parseFlags(args: readonly string[]): Flags {
     .option('--enroll-secret-file <file>', 'the same from a file, out of sight of other users')
     .option('--state-dir <dir>', `identity and journal (default: ${defaultStateDir()})`)
     .option('--hostname <name>', "shown name of this host (default: the system's)")
-    .option('--label <key=value>', 'address this host as key:value; may be repeated', collect, [])
+    .option('--label <key=value>', 'address this host as key:value; may be repeated', collect)
     .option('--disable-scripts', 'refuse everything that would run something')
     .option('--parallel <n>', `commands at once, 1 to 1024 (default: ${defaultSlots()})`)
     .option('--log-level <level>', 'error, warn, info or debug (default: info)')

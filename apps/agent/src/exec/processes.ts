@@ -30,10 +30,16 @@ export function parseStat(text: string): ProcessLine | null {
   return { pid: Number(text.slice(0, open)), state, parent: Number(parent), group: Number(group), startTime };
 }
 
-/** When a process started, in clock ticks since boot; 0 when it does not exist. */
+/** A zombie runs nothing any more; where nobody collects it, it stays in the table for ever. */
+function isDead({ state }: ProcessLine): boolean {
+  return state === 'Z' || state === 'X';
+}
+
+/** When a living process started, in clock ticks since boot; 0 when there is none. */
 export function startTimeOf(pid: number): number {
   try {
-    return parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'))?.startTime ?? 0;
+    const line = parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    return line === null || isDead(line) ? 0 : line.startTime;
   } catch {
     return 0;
   }
@@ -47,7 +53,7 @@ export async function listProcesses(): Promise<ProcessLine[]> {
     if (!/^\d+$/.test(name)) continue;
     const text = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => '');
     const line = parseStat(text);
-    if (line !== null && line.state !== 'Z' && line.state !== 'X') lines.push(line);
+    if (line !== null && !isDead(line)) lines.push(line);
   }
   return lines;
 }

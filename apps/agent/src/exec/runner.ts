@@ -65,7 +65,7 @@ export class Run {
       if (this.cause !== null) return this.neverStarted(this.cause);
       return await this.run(launch);
     } catch (error) {
-      return notStarted(error);
+      return notStarted(error, launch);
     } finally {
       if (launch.directory !== null) await removeRunFiles(this.spec.attempt_id, this.options.runsDirectory);
     }
@@ -101,7 +101,10 @@ export class Run {
       ...(launch.account === null ? {} : { uid: launch.account.uid, gid: launch.account.gid }),
     });
     const exit = exitOf(child);
-    if (child.pid === undefined) return notStarted(await exit, launch);
+    if (child.pid === undefined) {
+      const failure = await exit;
+      return notStarted('error' in failure ? failure.error : null, launch);
+    }
     this.child = child;
     const startedAt = Date.now();
     this.observer.onStarted(child.pid, startedAt);
@@ -120,7 +123,7 @@ export class Run {
     clearTimeout(this.timeoutTimer);
     await this.endTheRest(child.pid);
     await this.drain(child, closed, collector);
-    if (ended instanceof Error) return notStarted(ended, launch);
+    if ('error' in ended) return notStarted(ended.error, launch);
     return this.result(ended.code, ended.signal, startedAt, Math.max(finishedAt, startedAt), duration);
   }
 
@@ -207,12 +210,12 @@ async function waitUntil(deadline: number, condition: () => Promise<boolean>): P
   }
 }
 
-type Exit = { code: number | null; signal: NodeJS.Signals | null } | Error;
+type Exit = { code: number | null; signal: NodeJS.Signals | null } | { error: Error };
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     child.once('exit', (code, by) => resolve({ code, signal: by }));
-    child.once('error', resolve);
+    child.once('error', (error) => resolve({ error }));
   });
 }
 

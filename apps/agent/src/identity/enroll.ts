@@ -14,15 +14,16 @@ export class EnrollError extends Error {
 
 const TIMEOUT_MS = 15_000;
 
-/** Trades the enroll secret for a node key. */
+/** Trades the enroll secret for a node key; `cancelled` gives up at once. */
 export async function enroll(
   server: string,
   request: Omit<EnrollRequest, 'protocol'>,
+  cancelled: AbortSignal,
 ): Promise<EnrollResponse> {
   const answer = await postJson(
     `${server}${ENROLL_PATH}`,
     { ...request, protocol: PROTOCOL_VERSION },
-    TIMEOUT_MS,
+    AbortSignal.any([cancelled, AbortSignal.timeout(TIMEOUT_MS)]),
   ).catch((error: unknown) => {
     throw new EnrollError(`the server cannot be reached: ${errorCode(error) || errorMessage(error)}`, null);
   });

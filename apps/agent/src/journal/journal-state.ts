@@ -1,6 +1,6 @@
 import { type Ending, type Stream } from '#libs/protocol/index';
 import { type LogEntry } from './log-file.js';
-import { type SpoolSummary } from './spool.js';
+import { type SpoolSummary } from './output.js';
 
 /** Tells a process from a later one with the same number. */
 export interface ProcessMark {

@@ -12,7 +12,8 @@ import {
 } from './journal-state.js';
 import { LogFile, type LogEntry } from './log-file.js';
 import { encodeRecord } from './record.js';
-import { Spool, type OutputReader, type SpoolSummary } from './spool.js';
+import { Spool } from './spool.js';
+import { type OutputReader, type SpoolSummary } from './output.js';
 import { type StoredChunk } from './segment.js';
 
 /** When to rewrite: a file this large, most of which nobody needs any more. */

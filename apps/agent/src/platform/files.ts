@@ -36,10 +36,17 @@ export function readTextOr(file: string, fallback = ''): string {
 
 /** The `code` of a system error, or an empty string. */
 export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return textOf(error, 'code') ?? '';
 }
 
 /** The message of whatever was thrown. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return textOf(error, 'message') ?? String(error);
+}
+
+// Not by `instanceof`: errors of the system may come from another realm (a test runner's, a worker's).
+function textOf(error: unknown, name: 'code' | 'message'): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const value = (error as Record<string, unknown>)[name];
+  return typeof value === 'string' ? value : null;
 }

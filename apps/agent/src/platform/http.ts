@@ -11,13 +11,13 @@ export interface JsonAnswer {
 /** Far more than any answer of ours. */
 const MAX_BODY = 1024 * 1024;
 
-/** Posts JSON. Node's own http client, which the WebSocket uses anyway: fetch would cost 10 MB for one request. */
-export function postJson(url: string, value: unknown, timeoutMs: number): Promise<JsonAnswer> {
+/** Posts JSON, until the signal says to give up. Node's own http client, which the WebSocket uses anyway: fetch would cost 10 MB for one request. */
+export function postJson(url: string, value: unknown, signal: AbortSignal): Promise<JsonAnswer> {
   const text = JSON.stringify(value);
   return new Promise((resolve, reject) => {
     const client = url.startsWith('https:') ? https : http;
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const request = client.request(url, { method: 'POST', headers, agent: false }, (response) => {
+    const request = client.request(url, { method: 'POST', headers, agent: false, signal }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
@@ -27,8 +27,6 @@ export function postJson(url: string, value: unknown, timeoutMs: number): Promis
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(body) }));
       response.on('error', reject);
     });
-    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
-    request.on('close', () => clearTimeout(timer));
     request.on('error', reject);
     request.end(text);
   });

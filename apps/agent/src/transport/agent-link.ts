@@ -35,6 +35,7 @@ export class AgentLink {
   private readonly enrolling = new Backoff(200, 1000, 60_000);
   private readonly dialing = new Backoff(200, 500, 30_000);
   private session: Session | null = null;
+  private readonly cancel = new AbortController();
   private closed = false;
   private wake: (() => void) | null = null;
   private loop: Promise<void> | null = null;
@@ -51,6 +52,7 @@ export class AgentLink {
   /** Hangs up and dials no more. */
   async close(): Promise<void> {
     this.closed = true;
+    this.cancel.abort();
     this.session?.close();
     this.wake?.();
     await this.loop;
@@ -80,18 +82,23 @@ export class AgentLink {
     try {
       if (options.enrollSecret === null)
         throw new EnrollError('this host is not enrolled and no enroll secret was given', null);
-      const answer = await enroll(options.server, {
-        enroll_secret: options.enrollSecret,
-        agent_version: AGENT_VERSION,
-        hardware_uuid: machine.hardwareUuid,
-        instance: machine.instance,
-        hostname: options.hostname,
-        facts: facts.current(),
-      });
+      const answer = await enroll(
+        options.server,
+        {
+          enroll_secret: options.enrollSecret,
+          agent_version: AGENT_VERSION,
+          hardware_uuid: machine.hardwareUuid,
+          instance: machine.instance,
+          hostname: options.hostname,
+          facts: facts.current(),
+        },
+        this.cancel.signal,
+      );
       if (this.closed) return null;
       log.info({ host_id: answer.host_id, host_uuid: answer.host_uuid }, 'enrolled');
       return identities.save(answer);
     } catch (error) {
+      if (this.closed) return null;
       const wait = this.enrolling.next();
       log.warn({ err: errorMessage(error), retry_in_ms: Math.round(wait) }, 'not enrolled');
       await this.sleep(wait);

@@ -5,6 +5,8 @@ import { errorMessage } from '../platform/files.js';
 
 const MESSAGES_IN_FLIGHT = 4;
 const MESSAGE_BUDGET = Limits.messageBytes / 4;
+/** Socket.IO's parser takes no more attachments in one packet; the connection breaks when there are. */
+const ATTACHMENTS_PER_MESSAGE = 10;
 const RETRY_MS = 1000;
 
 /** One connection whose hello has been answered. */
@@ -117,13 +119,15 @@ export class Reporter {
   private async collect(): Promise<Map<Attempt, Report>> {
     const batch = new Map<Attempt, Report>();
     let budget = MESSAGE_BUDGET;
+    let attachmentsLeft = ATTACHMENTS_PER_MESSAGE;
     for (const attempt of this.attempts) {
-      if (budget <= 0 || batch.size >= Limits.reportsPerMessage) break;
+      if (budget <= 0 || attachmentsLeft <= 0 || batch.size >= Limits.reportsPerMessage) break;
       if (!attempt.hasNews()) continue;
       attempt.inFlight = true;
       try {
-        const { report, bytes } = await attempt.prepare(budget);
+        const { report, bytes, attachments } = await attempt.prepare(budget, attachmentsLeft);
         budget -= bytes;
+        attachmentsLeft -= attachments;
         batch.set(attempt, report);
       } catch (error) {
         attempt.inFlight = false;

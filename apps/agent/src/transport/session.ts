@@ -1,9 +1,11 @@
 import { io, type Socket } from 'socket.io-client';
+import { Decoder, Encoder } from 'socket.io-parser';
 import {
   AGENTS_NAMESPACE,
   AgentEvent,
   FactsAck,
   HelloAck,
+  Limits,
   PROTOCOL_VERSION,
   ReportAck,
   ServerEvent,
@@ -15,6 +17,16 @@ import { type ReportChannel } from './reporter.js';
 
 const ACK_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 15_000;
+
+/** An order may bring contents and standard input as bytes: two attachments each, where the default takes ten in all. */
+const generousParser = {
+  Encoder,
+  Decoder: class extends Decoder {
+    constructor() {
+      super({ maxAttachments: 2 * Limits.ordersPerMessage });
+    }
+  },
+};
 
 /** How a session came to its end. */
 export type SessionEnd =
@@ -36,6 +48,7 @@ export interface SessionHandlers {
 export class Session implements ReportChannel {
   private readonly socket: Socket;
   private closed = false;
+  private hangUp: () => void = () => undefined;
 
   constructor(
     server: string,
@@ -51,6 +64,7 @@ export class Session implements ReportChannel {
       forceNew: true,
       autoConnect: false,
       timeout: CONNECT_TIMEOUT_MS,
+      parser: generousParser,
       auth: { node_key: nodeKey, protocol: PROTOCOL_VERSION, agent_version: agentVersion },
     });
   }
@@ -70,6 +84,7 @@ export class Session implements ReportChannel {
     return new Promise((resolve) => {
       let connectedAt = 0;
       const finish = (end: SessionEnd): void => {
+        if (this.closed) return;
         this.closed = true;
         socket.removeAllListeners();
         socket.disconnect();
@@ -87,6 +102,8 @@ export class Session implements ReportChannel {
       socket.on('disconnect', (reason) => {
         finish({ kind: 'lost', message: reason, lastedMs: performance.now() - connectedAt });
       });
+      // A socket that is still dialling tells nobody that it was disconnected.
+      this.hangUp = () => finish({ kind: 'lost', message: 'closed', lastedMs: 0 });
       socket.connect();
     });
   }
@@ -102,7 +119,7 @@ export class Session implements ReportChannel {
 
   /** Hangs up. */
   close(): void {
-    this.socket.disconnect();
+    this.hangUp();
   }
 
   private async introduce(): Promise<void> {

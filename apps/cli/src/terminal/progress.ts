@@ -22,7 +22,7 @@ export class Progress {
 
   show(text: string): void {
     if (!this.active || text === this.shown) return;
-    const room = (this.io.stderr.columns ?? 80) - 1;
+    const room = (this.io.stderr.columns || 80) - 1;
     const plain = printable(text);
     this.io.stderr.write(
       `\r\u001b[K${styled(this.io, this.io.stderr, 'dim', plain.length > room ? `${plain.slice(0, room - 1)}…` : plain)}`,

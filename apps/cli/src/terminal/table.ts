@@ -36,7 +36,7 @@ export function renderTable(
   const natural = columns.map(({ title }, index) =>
     Math.max(title.length, ...clean.map((row) => [...(row[index] ?? '')].length)),
   );
-  const widths = io.stdout.isTTY ? fit(natural, columns, io.stdout.columns ?? 80) : natural;
+  const widths = io.stdout.isTTY ? fit(natural, columns, io.stdout.columns || 80) : natural;
   const none = '';
   const table = new Table({
     head: columns.map(({ title }) => styled(io, io.stdout, 'bold', title)),

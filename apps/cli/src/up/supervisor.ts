@@ -223,9 +223,11 @@ export class Supervisor {
       this.agent = this.startAgent(enrollSecret);
       const end = await this.agent.ended;
       if (stop.aborted) return;
-      if (performance.now() - began > restart.forgetAfterMs) delay = restart.firstMs;
+      const lived = performance.now() - began;
+      if (lived > restart.forgetAfterMs) delay = restart.firstMs;
       this.progress.clear();
-      this.showLastLines(this.logs.agent);
+      // One that hardly began said why; what one that had worked said last is its daily business.
+      if (lived < restart.forgetAfterMs / 6) this.showLastLines(this.logs.agent, 3);
       this.progress.warn(
         `the agent ${describeEnd(end)}; starting it again in ${delay / 1000} s (log: ${this.logs.agent.path})`,
       );
@@ -289,8 +291,8 @@ export class Supervisor {
     }
   }
 
-  private showLastLines(log: LogFile): void {
-    for (const text of log.lastLines(shownLines))
+  private showLastLines(log: LogFile, count = shownLines): void {
+    for (const text of log.lastLines(count))
       line(this.io.stderr, `  ${styled(this.io, this.io.stderr, 'dim', printable(text))}`);
   }
 

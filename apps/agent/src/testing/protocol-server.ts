@@ -1,0 +1,242 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { Server, type Socket } from 'socket.io';
+import {
+  AGENTS_NAMESPACE,
+  AgentEvent,
+  EnrollRequest,
+  HandshakeRefusal,
+  Hello,
+  Limits,
+  Reports,
+  RunAck,
+  ServerEvent,
+  StopAck,
+  toBytes,
+  type Ending,
+  type Order,
+  type Report,
+  type ReportAck,
+} from './protocol.js';
+
+type Answer = (reports: Report[]) => ReportAck | null;
+
+/** What the server keeps of an attempt, as a ledger would: chunks by number, duplicates ignored. */
+export interface Ledger {
+  startedAt: number | null;
+  readonly chunks: Map<number, Buffer>;
+  ending: Ending | null;
+  reports: number;
+  endings: number;
+}
+
+/** The server's side of the protocol, small, strict and real: an HTTP server with Socket.IO. For tests. */
+export class ProtocolServer {
+  readonly enrolments: EnrollRequest[] = [];
+  readonly hellos: Hello[] = [];
+  readonly messages: Report[][] = [];
+  readonly ledger = new Map<string, Ledger>();
+  /** Told in the next hello's answer. */
+  stale: string[] = [];
+  /** Statuses that the next enrolments get. */
+  refuseEnrolments: number[] = [];
+  /** Ahead of the agent's clock. */
+  clockOffset = 0;
+  nodeKeys = new Set<string>();
+  private answer: Answer = (reports) => ({
+    ok: true,
+    answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })),
+  });
+  private http: HttpServer | null = null;
+  private io: Server | null = null;
+  private socket: Socket | null = null;
+  private port = 0;
+  private watchers: { check: () => boolean; resolve: () => void }[] = [];
+
+  async listen(): Promise<string> {
+    this.http = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        const status = this.refuseEnrolments.shift() ?? 200;
+        this.enrolments.push(EnrollRequest.parse(JSON.parse(body)));
+        const node_key = randomUUID();
+        if (status === 200) this.nodeKeys.add(node_key);
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(
+          JSON.stringify(status === 200 ? { node_key, host_id: 7, host_uuid: randomUUID() } : { errors: [] }),
+        );
+        this.changed();
+      });
+    });
+    this.io = new Server(this.http, { maxHttpBufferSize: Limits.messageBytes });
+    const agents = this.io.of(AGENTS_NAMESPACE);
+    agents.use((socket, next) =>
+      next(
+        this.nodeKeys.has(String(socket.handshake.auth['node_key']))
+          ? undefined
+          : new Error(HandshakeRefusal.unknownNodeKey),
+      ),
+    );
+    agents.on('connection', (socket) => this.attend(socket));
+    await new Promise<void>((resolve) => this.http?.listen(this.port, '127.0.0.1', resolve));
+    this.port = (this.http.address() as AddressInfo).port;
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Gone, like a server that is restarted; `listen` again takes the same port. */
+  async close(): Promise<void> {
+    this.socket = null;
+    await this.io?.close();
+  }
+
+  /** Cuts the connection without a word. */
+  cut(): void {
+    this.socket?.conn.close();
+    this.socket = null;
+  }
+
+  get connected(): boolean {
+    return this.socket !== null;
+  }
+
+  /** Decides how reports are answered from now on; null: not at all. */
+  answerReports(answer: Answer | null): void {
+    this.answer =
+      answer ??
+      ((reports) => ({ ok: true, answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) }));
+  }
+
+  /** Resolves when this is so; looked at whenever the agent says something. */
+  until(check: () => boolean): Promise<void> {
+    if (check()) return Promise.resolve();
+    return new Promise((resolve) => this.watchers.push({ check, resolve }));
+  }
+
+  async run(...orders: Order[]): Promise<RunAck['answers']> {
+    await this.until(() => this.connected);
+    return RunAck.parse(await this.socket?.emitWithAck(ServerEvent.run, { orders })).answers;
+  }
+
+  async raw(event: string, data: unknown): Promise<unknown> {
+    await this.until(() => this.connected);
+    return this.socket?.emitWithAck(event, data) as Promise<unknown>;
+  }
+
+  async stop(
+    attempt_id: string,
+    reason: 'cancel_requested' | 'expired' = 'cancel_requested',
+  ): Promise<string | undefined> {
+    await this.until(() => this.connected);
+    const ack: unknown = await this.socket?.emitWithAck(ServerEvent.stop, {
+      attempts: [{ attempt_id, reason, message: 'by ann' }],
+    });
+    return StopAck.parse(ack).answers[0]?.state;
+  }
+
+  /** The attempt's ending, once it is reported. */
+  async ended(attempt_id: string): Promise<Ending> {
+    await this.until(() => this.of(attempt_id).ending !== null);
+    const { ending } = this.of(attempt_id);
+    if (ending === null) throw new Error('unreachable');
+    return ending;
+  }
+
+  of(attempt_id: string): Ledger {
+    const found = this.ledger.get(attempt_id) ?? {
+      startedAt: null,
+      chunks: new Map(),
+      ending: null,
+      reports: 0,
+      endings: 0,
+    };
+    this.ledger.set(attempt_id, found);
+    return found;
+  }
+
+  output(attempt_id: string): Buffer {
+    const { chunks } = this.of(attempt_id);
+    return Buffer.concat([...chunks.entries()].sort(([a], [b]) => a - b).map(([, data]) => data));
+  }
+
+  private attend(socket: Socket): void {
+    socket.on(AgentEvent.hello, (data: unknown, ack: (answer: unknown) => void) => {
+      this.hellos.push(Hello.parse(data));
+      this.socket = socket;
+      ack({
+        ok: true,
+        host_id: 7,
+        host_uuid: randomUUID(),
+        server_time: Date.now() + this.clockOffset,
+        stale: this.stale,
+      });
+      this.changed();
+    });
+    socket.on(AgentEvent.facts, (_data: unknown, ack: (answer: unknown) => void) => ack({ ok: true }));
+    socket.on(AgentEvent.report, (data: unknown, ack: (answer: unknown) => void) => {
+      const { reports } = Reports.parse(data);
+      this.messages.push(reports);
+      const answer = this.answer(reports);
+      if (answer?.ok === true) for (const report of reports) this.store(report);
+      if (answer !== null) ack(answer);
+      this.changed();
+    });
+    socket.on('disconnect', () => {
+      if (this.socket === socket) this.socket = null;
+      this.changed();
+    });
+  }
+
+  private store(report: Report): void {
+    const kept = this.of(report.attempt_id);
+    kept.reports += 1;
+    kept.startedAt ??= report.started_at ?? null;
+    for (const { seq, data } of report.chunks ?? []) {
+      const bytes = toBytes(data);
+      const before = kept.chunks.get(seq);
+      if (before !== undefined && !before.equals(bytes))
+        throw new Error(`chunk ${seq} came twice and differs`);
+      kept.chunks.set(seq, bytes);
+    }
+    if (report.ending !== undefined) {
+      if (kept.chunks.size !== report.ending.chunks) throw new Error('the ending came before all chunks');
+      kept.ending = report.ending;
+      kept.endings += 1;
+    }
+  }
+
+  private changed(): void {
+    const met = this.watchers.filter(({ check }) => check());
+    this.watchers = this.watchers.filter((watcher) => !met.includes(watcher));
+    for (const { resolve } of met) resolve();
+  }
+}
+
+/** An order as the server would make it. */
+export function orderFor(payload: Order['payload'], more: Partial<Order> = {}): Order {
+  const hashed =
+    payload.type === 'script'
+      ? toBytes(payload.contents)
+      : JSON.stringify(payload.type === 'command' ? payload.argv : payload.command);
+  return {
+    attempt_id: randomUUID(),
+    target_id: randomUUID(),
+    execution_id: randomUUID(),
+    kind: 'command',
+    lane: 'parallel',
+    content_sha256: createHash('sha256').update(hashed).digest('hex'),
+    payload,
+    clean_env: false,
+    timeout_seconds: 60,
+    grace_seconds: 1,
+    output_cap_bytes: 1024 * 1024,
+    expires_at: null,
+    ...more,
+  };
+}
+
+/** A shell line as an order. */
+export function shellOrder(command: string, more: Partial<Order> = {}): Order {
+  return orderFor({ type: 'shell', command }, more);
+}

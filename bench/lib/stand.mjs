@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A server with its own PostgreSQL, and agents, as people would start them; all of it gone after `close()`. */
+export async function openStand(root) {
+  const { startEmbeddedPostgres } = await import(join(root, 'dist/libs/platform/database/embedded/index.js'));
+  const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: () => undefined });
+  const children = [];
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const secret = randomUUID();
+  const start = (args, env) => {
+    const child = spawn(process.execPath, [join(root, 'bin/muster'), ...args], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      env: {
+        ...process.env,
+        MUSTER_LOG_LEVEL: 'warn',
+        MUSTER_EXIT_WITH_PARENT: '1',
+        MUSTER_NO_BUILD: '1',
+        ...env,
+      },
+    });
+    children.push(child);
+    return child;
+  };
+  const server = start(['server'], {
+    MUSTER_PORT: String(port),
+    MUSTER_DATA_DIR: join(folder, 'data'),
+    MUSTER_DATABASE_URL: postgres.url,
+    MUSTER_ADMIN_EMAIL: 'bench@example.com',
+    MUSTER_ADMIN_PASSWORD: 'bench-password-1',
+    MUSTER_ENROLL_SECRET: secret,
+  });
+  await until(async () => (await fetch(`${url}/readyz`)).ok);
+  const call = async (method, path, body, headers = {}) => {
+    const answer = await fetch(url + path, {
+      method,
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  const { token } = await call('POST', '/api/v1/fleet/login', {
+    email: 'bench@example.com',
+    password: 'bench-password-1',
+  });
+  const authorized = { authorization: `Bearer ${token}` };
+  const api = {
+    get: (path) => call('GET', path, undefined, authorized),
+    post: (path, body) => call('POST', path, body, authorized),
+  };
+  return {
+    url,
+    postgres,
+    server,
+    api,
+    /** Starts an agent; resolves when the server says that it is online. `ms` is the time that took. */
+    async agent(hostname) {
+      const began = performance.now();
+      const child = start(
+        ['agent', '--server', url, '--state-dir', join(folder, hostname), '--hostname', hostname],
+        { MUSTER_ENROLL_SECRET: secret },
+      );
+      const host = await until(async () =>
+        (await api.get('/api/v1/fleet/hosts?status=online')).hosts.find((h) => h.hostname === hostname),
+      );
+      return { child, host, ms: performance.now() - began };
+    },
+    async close() {
+      const ended = children.map(
+        (child) =>
+          new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve())),
+      );
+      for (const child of [...children].reverse()) child.kill('SIGTERM');
+      await Promise.all(ended);
+      await postgres.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resident memory of a process, in MB. */
+export function residentMegabytes(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+/** Seconds of CPU that a process has used. */
+export function cpuSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Asks until there is an answer; for what other processes do. */
+async function until(question) {
+  for (const end = Date.now() + 30_000; ;) {
+    const answer = await question().catch(() => undefined);
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error('waited 30 s in vain');
+    await delay(5);
+  }
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

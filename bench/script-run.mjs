@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { Server } from 'socket.io';
+import { io } from 'socket.io-client';
+import { HEADER, percentile, row, sample } from './lib/stats.mjs';
+import { cpuSeconds, openStand, residentMegabytes } from './lib/stand.mjs';
+
+const RUNS = 200;
+const IDLE_SECONDS = 10;
+
+/** POST → stored result of `echo hello` on one host, beside the bare parts in the same run. */
+export async function run(root) {
+  const stand = await openStand(root);
+  try {
+    const { child, host, ms } = await stand.agent('bench-1');
+    const posts = [];
+    const total = await sample(RUNS, async (i) => {
+      const start = performance.now();
+      const { execution_id } = await stand.api.post('/api/v1/fleet/scripts/run', {
+        host_id: host.id,
+        script_contents: 'echo hello',
+      });
+      if (i >= 0) posts.push(performance.now() - start);
+      const execution = await stand.api.get(`/api/v1/executions/${execution_id}?wait=30`);
+      if (execution.targets[0].exit_code !== 0)
+        throw new Error(`unexpected result ${JSON.stringify(execution)}`);
+    });
+    const parts = {
+      'bare: spawn of /bin/sh FILE with `echo hello`': await spawns(),
+      'bare: one-row insert, committed': await commits(stand.postgres.url),
+      'bare: Socket.IO message and acknowledgement': await socketRoundTrips(),
+      'bare: HTTP request to this server, no database': await sample(RUNS, () =>
+        fetch(`${stand.url}/healthz`).then((r) => r.text()),
+      ),
+    };
+    console.log(HEADER);
+    console.log(row('POST → stored result of `echo hello`, seen by a waiter', total));
+    console.log(row('  of it until the 202', posts));
+    for (const [label, samples] of Object.entries(parts)) console.log(row(label, samples));
+    const [spawned, commit, socket, http] = Object.values(parts).map((samples) => percentile(samples, 0.5));
+    const p50 = percentile(total, 0.5);
+    const share = (part) => `${part.toFixed(1)} ms (${Math.round((100 * part) / p50)} %)`;
+    // Committed on the way: the request, the claim, the result. On the wire: two requests, order and report with their acks.
+    console.log(
+      `  of the median: spawn ${share(spawned)}, 3 commits ${share(3 * commit)}, transport ${share(2 * http + 2 * socket)}, ` +
+        `the rest ${share(p50 - spawned - 3 * commit - 2 * http - 2 * socket)}`,
+    );
+    console.log(
+      `  bars: p50 < 10 ms ${p50 < 10 ? 'met' : 'MISSED'}, p99 < 30 ms ${percentile(total, 0.99) < 30 ? 'met' : 'MISSED'}`,
+    );
+    const restarted = await restart(stand, child);
+    const before = [stand.server.pid, restarted.child.pid].map(cpuSeconds);
+    await delay(IDLE_SECONDS * 1000);
+    const idle = [stand.server.pid, restarted.child.pid].map((pid, i) =>
+      ((100 * (cpuSeconds(pid) - before[i])) / IDLE_SECONDS).toFixed(2),
+    );
+    console.log(
+      `  agent: start to online ${ms.toFixed(0)} ms the first time (enrolment), ${restarted.ms.toFixed(0)} ms again`,
+    );
+    console.log(
+      `  agent: ${residentMegabytes(restarted.child.pid).toFixed(0)} MB resident when idle, ${idle[1]} % CPU`,
+    );
+    console.log(
+      `  server: ${residentMegabytes(stand.server.pid).toFixed(0)} MB resident after the runs, ${idle[0]} % CPU idle`,
+    );
+  } finally {
+    await stand.close();
+  }
+}
+
+async function restart(stand, child) {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await gone;
+  return stand.agent('bench-1');
+}
+
+async function spawns() {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
+  const file = join(folder, 'script');
+  writeFileSync(file, 'echo hello', { mode: 0o700 });
+  const once = () =>
+    new Promise((resolve) => {
+      const child = spawn('/bin/sh', [file], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout.resume();
+      child.stderr.resume();
+      child.once('close', resolve);
+    });
+  const samples = await sample(RUNS, once);
+  rmSync(folder, { recursive: true });
+  return samples;
+}
+
+async function commits(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('CREATE TABLE bench_commits (id int, text text)');
+  const samples = await sample(RUNS, (i) =>
+    client.query({ name: 'bench', text: 'INSERT INTO bench_commits VALUES ($1, $2)', values: [i, 'hello'] }),
+  );
+  await client.query('DROP TABLE bench_commits');
+  await client.end();
+  return samples;
+}
+
+async function socketRoundTrips() {
+  const server = new Server(0, { transports: ['websocket'] });
+  server.on('connection', (socket) => socket.on('ask', (_message, ack) => ack({ ok: true })));
+  const socket = io(`http://127.0.0.1:${server.httpServer.address().port}`, { transports: ['websocket'] });
+  await new Promise((resolve) => socket.once('connect', resolve));
+  const samples = await sample(RUNS, () => socket.emitWithAck('ask', { text: 'hello' }));
+  socket.close();
+  await server.close();
+  return samples;
+}

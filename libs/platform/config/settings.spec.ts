@@ -1,0 +1,72 @@
+import { loadSettings, serverUrl, SettingsError } from './settings.js';
+
+describe('loadSettings', () => {
+  it('has the documented defaults', () => {
+    expect(loadSettings({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 8420,
+      dataDir: `${process.cwd()}/.muster`,
+      databaseUrl: null,
+      firstAdmin: null,
+      enrollSecret: null,
+      tls: null,
+      logLevel: 'info',
+      outputCapBytes: 64 * 1024 * 1024,
+    });
+  });
+
+  it('takes an empty value for an unset one', () => {
+    expect(loadSettings({ MUSTER_PORT: '', MUSTER_DATABASE_URL: '' })).toMatchObject({
+      port: 8420,
+      databaseUrl: null,
+    });
+  });
+
+  it.each([
+    [{ MUSTER_PORT: 'eighty' }, 'MUSTER_PORT: must be a whole number'],
+    [{ MUSTER_PORT: '70000' }, 'MUSTER_PORT: must be between 0 and 65535'],
+    [{ MUSTER_DATABASE_URL: 'mysql://localhost/x' }, 'MUSTER_DATABASE_URL: must be a postgres:// URL'],
+    [{ MUSTER_DATABASE_URL: 'nonsense' }, 'MUSTER_DATABASE_URL: must be a postgres:// URL'],
+    [{ MUSTER_LOG_LEVEL: 'loud' }, 'MUSTER_LOG_LEVEL: must be error, warn, info or debug'],
+    [
+      { MUSTER_ADMIN_EMAIL: 'nobody', MUSTER_ADMIN_PASSWORD: 'x' },
+      'MUSTER_ADMIN_EMAIL: must be an e-mail address',
+    ],
+    [
+      { MUSTER_ADMIN_EMAIL: 'a@example.com' },
+      'MUSTER_ADMIN_EMAIL and MUSTER_ADMIN_PASSWORD go together: set both or neither',
+    ],
+    [{ MUSTER_TLS_CERT: '/cert.pem' }, 'MUSTER_TLS_CERT and MUSTER_TLS_KEY go together: set both or neither'],
+    [
+      { MUSTER_TLS_CERT: '/no/cert.pem', MUSTER_TLS_KEY: '/no/key.pem' },
+      'MUSTER_TLS_CERT: cannot read /no/cert.pem (ENOENT)',
+    ],
+    [
+      { MUSTER_TLS_CERT: '/etc/hostname', MUSTER_TLS_KEY: '/etc/hostname' },
+      'MUSTER_TLS_CERT: /etc/hostname is not a PEM file',
+    ],
+    [
+      { MUSTER_REDIS_URL: 'redis://localhost' },
+      'MUSTER_REDIS_URL: several server replicas are not supported by this version; leave it unset',
+    ],
+    [{ MUSTER_OUTPUT_CAP_BYTES: '10' }, 'MUSTER_OUTPUT_CAP_BYTES: must be between 1024 and 4294967296'],
+  ])('%j → %s', (env, message) => {
+    expect(() => loadSettings(env)).toThrow(new SettingsError(message));
+  });
+
+  it('tells every variable that makes no sense, not only the first', () => {
+    expect(() => loadSettings({ MUSTER_PORT: 'x', MUSTER_LOG_LEVEL: 'y' })).toThrow(
+      /MUSTER_PORT.*; MUSTER_LOG_LEVEL/,
+    );
+  });
+});
+
+describe('serverUrl', () => {
+  it.each([
+    [{ host: '127.0.0.1', port: 1, tls: null }, 'http://127.0.0.1:1'],
+    [{ host: '0.0.0.0', port: 2, tls: null }, 'http://127.0.0.1:2'],
+    [{ host: '::1', port: 3, tls: { cert: '', key: '' } }, 'https://[::1]:3'],
+  ])('%j → %s', (settings, url) => {
+    expect(serverUrl(settings)).toBe(url);
+  });
+});
