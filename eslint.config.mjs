@@ -58,9 +58,12 @@ export default tseslint.config(
     rules: tseslint.configs.disableTypeChecked.rules,
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,
-      globals: Object.fromEntries(['process', 'console', 'URL', 'Buffer', 'setTimeout', 'fetch', 'performance'].map((name) => [name, 'readonly'])),
-    },
-  },
+      globals: Object.fromEntries(
+        ['process', 'console', 'URL', 'Buffer', 'setTimeout', 'fetch', 'performance'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
     },
   },
   {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -147,16 +147,20 @@ export class Supervisor {
         MUSTER_SERVER: this.url,
         MUSTER_AGENT_STATE_DIR: this.agentStateDir,
         ...(enrollSecret === undefined ? {} : { MUSTER_ENROLL_SECRET: enrollSecret }),
-        ...(this.settings.tls
-          ? {
-              NODE_EXTRA_CA_CERTS:
-                this.environment['NODE_EXTRA_CA_CERTS'] ?? this.environment['MUSTER_TLS_CERT'],
-            }
-          : {}),
+        ...(this.settings.tls ? { NODE_EXTRA_CA_CERTS: this.trustedFile(this.settings.tls.cert) } : {}),
       },
       log: this.logs.agent,
       echo: this.echo('agent'),
     });
+  }
+
+  /** The agent trusts our certificate, whoever signed it, besides what it trusts anyway. */
+  private trustedFile(certificate: string): string {
+    const path = join(this.settings.dataDir, 'agent-trust.pem');
+    const given = this.environment['NODE_EXTRA_CA_CERTS'];
+    const others = given !== undefined && existsSync(given) ? readFileSync(given, 'utf8') : '';
+    writeFileSync(path, `${certificate}\n${others}`, { mode: 0o600 });
+    return path;
   }
 
   /** This process has just made sure that everything is built. */
