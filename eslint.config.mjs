@@ -55,7 +55,10 @@ export default tseslint.config(
   },
   {
     files: ['**/*.mjs'],
-    rules: tseslint.configs.disableTypeChecked.rules,
+    rules: {
+      ...tseslint.configs.disableTypeChecked.rules,
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+    },
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,
       globals: Object.fromEntries(

@@ -51,15 +51,16 @@ export class Lab {
     return target;
   }
 
-  /** Resolves when the target is in one of these states. */
-  reaches(uuid: string, states: readonly TargetState[], timeout = 30_000): Promise<TargetDto> {
+  /** Resolves when the target is in one of these states; fails at once when it has ended in another. */
+  async reaches(uuid: string, states: readonly TargetState[], timeout = 30_000): Promise<TargetDto> {
     const look = async (): Promise<TargetDto | undefined> => {
       const target = await this.target(uuid);
-      if (states.includes(target.state)) return target;
-      if (isFinal(target.state)) throw new WrongEnd(JSON.stringify(target));
-      return undefined;
+      return states.includes(target.state) || isFinal(target.state) ? target : undefined;
     };
-    return until(look, { timeout, what: `${uuid} ${states.join(' or ')}` });
+    const target = await until(look, { timeout, what: `${uuid} ${states.join(' or ')}` });
+    if (!states.includes(target.state))
+      throw new Error(`not ${states.join(' or ')}: ${JSON.stringify(target)}`);
+    return target;
   }
 
   /** Resolves when the target has ended, however. */
@@ -100,9 +101,6 @@ export class Lab {
     return path.join(this.counters, name);
   }
 }
-
-/** A target that ended otherwise than it was waited for: there is nothing left to wait for. */
-class WrongEnd extends Error {}
 
 /** Shell that adds one to the number in a file. */
 export function countIn(file: string): string {
