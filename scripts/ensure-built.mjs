@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/explicit-module-boundary-types -- plain JavaScript: it runs before there is a build */
+ 
 /**
  * Builds the project when `dist` does not belong to the sources. Everything goes to stderr, so that a command's
  * output stays its own. Also a program: `node scripts/ensure-built.mjs [--force]`.

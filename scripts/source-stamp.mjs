@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/explicit-module-boundary-types -- plain JavaScript: it runs before there is a build */
+ 
 /**
  * Whether `dist` belongs to the sources. `dist/.built` holds a digest of every source's path, size and mtime, taken
  * before the build: a source edited while it was being compiled, deleted, renamed or older than before (another
