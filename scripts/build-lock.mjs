@@ -1,4 +1,3 @@
- 
 /**
  * One build at a time per checkout. A directory is made or not made, atomically, on every file system; its holder
  * touches it while it works, so that the lock of a killed build is taken over (also across containers, where

@@ -1,4 +1,3 @@
- 
 /**
  * Builds the project when `dist` does not belong to the sources. Everything goes to stderr, so that a command's
  * output stays its own. Also a program: `node scripts/ensure-built.mjs [--force]`.

@@ -1,4 +1,3 @@
- 
 /**
  * Whether `dist` belongs to the sources. `dist/.built` holds a digest of every source's path, size and mtime, taken
  * before the build: a source edited while it was being compiled, deleted, renamed or older than before (another

@@ -5,7 +5,6 @@ import { Audit } from '#libs/platform/audit/index';
 import { serverUrl, type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { Organization } from './organization.entity.js';
 import { generatePassword } from './passwords.js';
 import { type SetupDto, type SetupResponseDto } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
@@ -14,6 +13,10 @@ import { toUserDto, UsersService } from './users.service.js';
 
 const GENERATED_EMAIL = 'admin@muster.local';
 const SETUP_LOCK = { text: 'SELECT pg_advisory_xact_lock(0x6d757373)' };
+const SAVE_ORGANIZATION = {
+  text: `INSERT INTO organization (id, org_name, org_logo_url, server_url) VALUES (1, $1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET org_name = excluded.org_name, org_logo_url = excluded.org_logo_url, server_url = excluded.server_url`,
+};
 const COUNT_USERS = { text: 'SELECT count(*)::int AS users FROM users' };
 
 /** Makes the first admin: by `POST /api/v1/setup`, or at the start when the settings say so. */
@@ -36,8 +39,11 @@ export class SetupService implements OnApplicationBootstrap {
       firstAdmin === 'generate' ? { email: GENERATED_EMAIL, password: generatePassword() } : firstAdmin;
     await this.database.transaction(async (tx) => {
       if (!(await this.claim(tx))) return;
-      await this.createAdmin(tx, { name: 'Admin', email, password }, null);
-      await tx.manager.getRepository(Organization).save({ id: 1, serverUrl: serverUrl(this.settings) });
+      await this.createAdmin(tx, { name: 'Admin', email, password }, null).catch((error: unknown) => {
+        if (!(error instanceof DomainError)) throw error;
+        throw new Error(`MUSTER_ADMIN_EMAIL, MUSTER_ADMIN_PASSWORD: ${error.message}`);
+      });
+      await tx.query(SAVE_ORGANIZATION, ['', '', serverUrl(this.settings)]);
       // Before the commit: an admin whose password nobody knows must not exist.
       if (firstAdmin === 'generate')
         await writePrivately(join(this.settings.dataDir, 'admin.json'), { email, password });
@@ -48,21 +54,16 @@ export class SetupService implements OnApplicationBootstrap {
   /** @throws DomainError not_found once a user exists; invalid */
   async setUp(dto: SetupDto, address: string): Promise<SetupResponseDto> {
     const url = checkServerUrl(dto.server_url);
-    const organization = {
-      id: 1,
-      orgName: dto.org_info?.org_name ?? '',
-      orgLogoUrl: dto.org_info?.org_logo_url ?? '',
-      serverUrl: url,
-    };
+    const { org_name = '', org_logo_url = '' } = dto.org_info ?? {};
     return this.database.transaction(async (tx) => {
       if (!(await this.claim(tx))) throw notFound('Page');
       const admin = await this.createAdmin(tx, dto.admin, address);
-      await tx.manager.getRepository(Organization).save(organization);
+      await tx.query(SAVE_ORGANIZATION, [org_name, org_logo_url, url]);
       return {
         admin: toUserDto(admin),
         org_info: {
-          org_name: organization.orgName,
-          org_logo_url: organization.orgLogoUrl,
+          org_name,
+          org_logo_url,
           org_logo_url_light_background: '',
           contact_url: '',
         },

@@ -17,6 +17,16 @@ export interface NewUser {
   readonly globalRole: GlobalRole;
 }
 
+const INSERT = {
+  text: 'INSERT INTO users (name, email, password_hash, global_role) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id, created_at, updated_at',
+};
+
+interface CreatedRow {
+  id: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
 @Injectable()
 export class UsersService {
   /** Users never all vanish again, so a yes is remembered. */
@@ -46,17 +56,22 @@ export class UsersService {
     if (weak) problems.push({ name: 'password', reason: weak });
     if (problems.length > 0) throw new DomainError('invalid', problems);
     const email = user.email.toLowerCase();
-    const repository = tx.manager.getRepository(User);
-    if (await repository.existsBy({ email }))
-      throw new DomainError('already_exists', `User "${email}" already exists`);
-    return repository.save(
-      repository.create({
-        name: user.name,
-        email,
-        passwordHash: await hashPassword(user.password),
-        globalRole: user.globalRole,
-      }),
-    );
+    const passwordHash = await hashPassword(user.password);
+    const { name, globalRole } = user;
+    const [row] = await tx.query<CreatedRow>(INSERT, [name, email, passwordHash, globalRole]);
+    if (!row) throw new DomainError('already_exists', `User "${email}" already exists`);
+    const { id, created_at: createdAt, updated_at: updatedAt } = row;
+    return {
+      id,
+      name,
+      email,
+      passwordHash,
+      globalRole,
+      apiOnly: false,
+      forcePasswordReset: false,
+      createdAt,
+      updatedAt,
+    };
   }
 }
 

@@ -45,8 +45,20 @@ export async function connectDatabase(options: DataSourceOptions): Promise<DataS
       { cause: error },
     );
   }
+  surviveLostConnections(dataSource);
   await migrate(dataSource);
   return dataSource;
+}
+
+/**
+ * A connection that is lost while it is in use is told twice: to the statement under way, which fails, and by an event
+ * that would end the process when nobody listens. The pool listens only while a connection is idle.
+ */
+function surviveLostConnections(dataSource: DataSource): void {
+  const { master } = dataSource.driver as unknown as { master: pg.Pool };
+  const unheard = (): void => undefined;
+  // At once when it is handed out: whoever awaits it would listen too late.
+  master.on('acquire', (client) => client.off('error', unheard).on('error', unheard));
 }
 
 async function migrate(dataSource: DataSource): Promise<void> {

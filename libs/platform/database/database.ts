@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type Pool, type PoolClient, type QueryResult } from 'pg';
-import { DataSource, type EntityManager } from 'typeorm';
+import { type Pool, type PoolClient } from 'pg';
+import { DataSource } from 'typeorm';
 import { DomainError } from '../errors/index.js';
 
 /** A statement with a name is parsed and planned once per connection: for hot paths. */
@@ -9,17 +9,14 @@ export interface Statement {
   readonly text: string;
 }
 
-/** One open transaction: raw statements, TypeORM's manager, and effects that wait for the commit. */
+/** One open transaction: its statements, and effects that wait for the commit. */
 export class Transaction {
   private readonly effects: (() => void)[] = [];
 
-  constructor(
-    readonly client: PoolClient,
-    readonly manager: EntityManager,
-  ) {}
+  constructor(private readonly client: PoolClient) {}
 
   async query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await runStatement(this.client, statement, values)).rows as Row[];
+    return (await this.client.query({ ...statement, values: values as unknown[] })).rows as Row[];
   }
 
   /** Nudges and publications: run after the commit, dropped on rollback. They must not throw. */
@@ -37,7 +34,7 @@ export class Transaction {
 const REPEATABLE = new Set(['40P01', '40001']);
 const ATTEMPTS = 3;
 
-/** The only door to PostgreSQL for statements and transactions; single-table reads and writes may use TypeORM's repositories. */
+/** The only door to PostgreSQL for statements and transactions; plain reads of one table may use TypeORM's repositories. */
 @Injectable()
 export class Database {
   private readonly logger = new Logger(Database.name);
@@ -45,64 +42,62 @@ export class Database {
   constructor(readonly dataSource: DataSource) {}
 
   /** Runs one statement by itself (autocommit), again when PostgreSQL broke a deadlock with it. */
-  async query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    for (let attempt = 1; ; attempt++) {
-      const client = await this.pool()
-        .connect()
-        .catch((error: unknown) => Promise.reject(translate(error) as Error));
-      let broken: Error | undefined;
-      try {
-        return (await runStatement(client, statement, values)).rows as Row[];
-      } catch (error) {
-        if (isConnectionError(error)) broken = error as Error;
-        if (this.mayRepeat(error, attempt)) continue;
-        throw translate(error);
-      } finally {
-        client.release(broken);
-      }
-    }
+  query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.repeating((client) => new Transaction(client).query<Row>(statement, values));
   }
 
   /** Runs `work` in one transaction, again when PostgreSQL broke a deadlock with it. Effects run after the commit. */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const runner = this.dataSource.createQueryRunner();
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.repeating(async (client) => {
+      const tx = new Transaction(client);
+      await client.query('BEGIN');
       try {
-        const client = (await runner.connect()) as PoolClient;
-        await runner.startTransaction();
-        const tx = new Transaction(client, runner.manager);
         const result = await work(tx);
-        await runner.commitTransaction();
+        await client.query('COMMIT');
         tx.committed();
         return result;
       } catch (error) {
-        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-        if (this.mayRepeat(error, attempt)) continue;
-        throw translate(error);
-      } finally {
-        await runner.release();
+        // On a broken connection the server rolls back by itself.
+        if (!isConnectionError(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  private async repeating<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.withClient(work);
+      } catch (error) {
+        const code = sqlState(error);
+        if (code === undefined || !REPEATABLE.has(code) || attempt >= ATTEMPTS) throw translate(error);
+        this.logger.warn('transaction repeated', { code, attempt });
       }
     }
   }
 
-  private mayRepeat(error: unknown, attempt: number): boolean {
-    const code = sqlState(error);
-    if (code === undefined || !REPEATABLE.has(code) || attempt >= ATTEMPTS) return false;
-    this.logger.warn('transaction repeated', { code, attempt });
-    return true;
+  /** A connection that breaks while it is lent tells so by an event too, and does not go back to the pool. */
+  private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool().connect();
+    let broken: Error | undefined;
+    const onBreak = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onBreak);
+    try {
+      return await work(client);
+    } catch (error) {
+      if (isConnectionError(error)) broken ??= error as Error;
+      throw error;
+    } finally {
+      client.off('error', onBreak);
+      client.release(broken);
+    }
   }
 
   private pool(): Pool {
     return (this.dataSource.driver as unknown as { master: Pool }).master;
   }
-}
-
-function runStatement(
-  client: PoolClient,
-  statement: Statement,
-  values: readonly unknown[],
-): Promise<QueryResult> {
-  return client.query({ ...statement, values: values as unknown[] });
 }
 
 /** The five-character SQLSTATE of a PostgreSQL error, wrapped by TypeORM or not. */

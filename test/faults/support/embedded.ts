@@ -10,6 +10,7 @@ function clusterOf(server: Pick<ServerFixture, 'dataDir'>): string {
 /** The postmaster's process id, first, and those of its children. Empty while PostgreSQL is down. */
 export function postgresPids(server: Pick<ServerFixture, 'dataDir'>): number[] {
   const postmaster = postmasterFile(server)?.[0];
+  if (postmaster === undefined) return [];
   const all = postgresProcessesIn(clusterOf(server));
   return all.sort((a, b) => Number(b === Number(postmaster)) - Number(a === Number(postmaster)));
 }
