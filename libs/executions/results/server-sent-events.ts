@@ -36,7 +36,7 @@ export async function sendEvents<T>(
           !response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`) &&
           !response.destroyed
         ) {
-          await Promise.race([once(response, 'drain'), once(response, 'close')]);
+          await writable(response);
         }
       }
       if (response.destroyed) return;
@@ -44,5 +44,17 @@ export async function sendEvents<T>(
   } finally {
     clearInterval(keepAlive);
     response.end();
+  }
+}
+
+/** Resolves when there is room again, or nobody to write to. */
+async function writable(response: Response): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    // Takes the other one's listeners away.
+    settled.abort();
   }
 }
