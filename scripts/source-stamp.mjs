@@ -10,7 +10,7 @@ import { join } from 'node:path';
 const folders = ['src', 'apps', 'libs'];
 const files = ['nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'ormconfig.ts'];
 /** What tsconfig.build.json leaves out. */
-const notBuilt = (path) => path.endsWith('.spec.ts') || /^(libs|apps\/[^/]+)\/testing$/.test(path);
+const notBuilt = (path) => path.endsWith('.spec.ts') || /^(libs|apps\/[^/]+(\/src)?)\/testing$/.test(path);
 
 function* sources(root, folder) {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {

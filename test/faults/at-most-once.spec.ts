@@ -43,7 +43,7 @@ describe(`${RUNS} scripts, and everything dies (seed ${SEED})`, () => {
     const odd: string[] = [];
 
     const over = new AbortController();
-    const raging = [chaos.rage(over.signal, [100, 900]), chaos.rage(over.signal, [300, 2500])];
+    const raging = [chaos.rage(over.signal, [50, 600]), chaos.rage(over.signal, [100, 1500])];
     const watching = watch(lab, over.signal);
     const jobs = Array.from({ length: RUNS }, (_, i) =>
       drawJob(random, i, hosts[random.between(0, AGENTS - 1)]!.id, lab.counter(`counter-${i}`)),

@@ -21,7 +21,7 @@ export interface AgentKill {
 }
 
 const WEIGHTS = {
-  agentKill: 6,
+  agentKill: 12,
   serverKill: 3,
   serverKillInStart: 1,
   postmasterKill: 1,
