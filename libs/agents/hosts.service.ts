@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
+import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid, type ListOptions } from '#libs/platform/http/index';
 import { Host } from './host.entity.js';
@@ -17,10 +18,31 @@ const ORDER_COLUMNS = {
 } as const satisfies Record<string, keyof Host>;
 export const HOST_ORDER_KEYS = Object.keys(ORDER_COLUMNS);
 
+/** What has to be known of a host before something is run on it. */
+export interface RunnableHost {
+  readonly id: number;
+  /** null: its agent has not said yet. */
+  readonly scriptsEnabled: boolean | null;
+}
+
+const RUNNABLE = {
+  name: 'host_runnable',
+  text: 'SELECT id, scripts_enabled AS "scriptsEnabled" FROM hosts WHERE id = $1',
+};
+
 /** Hosts by id, by name, in lists. */
 @Injectable()
 export class HostsService {
-  constructor(@InjectRepository(Host) private readonly hosts: Repository<Host>) {}
+  constructor(
+    @InjectRepository(Host) private readonly hosts: Repository<Host>,
+    private readonly database: Database,
+  ) {}
+
+  /** null when there is no such host. */
+  async runnable(id: number): Promise<RunnableHost | null> {
+    const [row] = await this.database.query<RunnableHost>(RUNNABLE, [id]);
+    return row ?? null;
+  }
 
   /** @throws DomainError not_found */
   async get(id: number): Promise<Host> {

@@ -17,7 +17,7 @@ import {
 import { type ExecutionRow, ExecutionsRepository, type TargetRow } from './executions.repository.js';
 import { Nudges } from './results/nudges.js';
 import { changes } from './results/watch.js';
-import { IN_FLIGHT_STATES, sqlList, UNSENT_STATES } from './states.js';
+import { IN_FLIGHT_STATES, isFinal, sqlList, UNSENT_STATES } from './states.js';
 
 const SQL = {
   cancelUnsent: {
@@ -33,6 +33,7 @@ const SQL = {
 };
 
 const MAX_LIMIT = 1_000;
+const FEW_TARGETS = 16;
 
 /** One view of every execution: look, wait, read its output, cancel. */
 @Injectable()
@@ -56,21 +57,22 @@ export class ExecutionsService {
   /** @param waitSeconds answer when all targets have ended, or after this long */
   async get(uuid: string, waitSeconds = 0, signal?: AbortSignal): Promise<ExecutionDto> {
     const execution = await this.find(uuid);
-    if (waitSeconds > 0) await this.wait(execution.id, waitSeconds, signal);
-    return toExecutionDto(execution, await this.repository.targets([execution.id]));
-  }
-
-  /** Resolves when all targets have ended, the time is over, or the signal aborts. True when they have ended. */
-  async wait(executionId: string, seconds: number, signal?: AbortSignal): Promise<boolean> {
-    const limit = AbortSignal.timeout(seconds * 1000);
-    for await (const _ of changes(
-      this.nudges,
-      executionId,
-      signal ? AbortSignal.any([limit, signal]) : limit,
-    )) {
-      if (!(await this.repository.isOpen(executionId))) return true;
+    let targets: TargetRow[] = [];
+    if (waitSeconds > 0) {
+      const limit = AbortSignal.timeout(waitSeconds * 1000);
+      for await (const _ of changes(
+        this.nudges,
+        execution.id,
+        signal ? AbortSignal.any([limit, signal]) : limit,
+      )) {
+        // Of thousands of targets the rows are read once, at the end.
+        if (targets.length > FEW_TARGETS && (await this.repository.isOpen(execution.id))) continue;
+        targets = await this.repository.targets([execution.id]);
+        if (!targets.some(isOpen)) return toExecutionDto(execution, targets);
+      }
     }
-    return !(await this.repository.isOpen(executionId));
+    targets = await this.repository.targets([execution.id]);
+    return toExecutionDto(execution, targets);
   }
 
   async list(query: ExecutionListQueryDto): Promise<ExecutionListDto> {
@@ -207,4 +209,8 @@ function bounded(name: string, text: string | undefined, fallback: number): numb
   if (value < 1 || value > MAX_LIMIT)
     throw new DomainError('malformed', { name, reason: `must be between 1 and ${MAX_LIMIT}` });
   return value;
+}
+
+function isOpen({ state }: TargetRow): boolean {
+  return !isFinal(state);
 }

@@ -6,7 +6,7 @@ import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, sqlState, type Transaction } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
-import { ContentsService } from '#libs/scripts/index';
+import { ContentsService, digestOfContent } from '#libs/scripts/index';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { Nudges } from './results/nudges.js';
 
@@ -54,7 +54,7 @@ const SQL = {
     name: 'targets_insert',
     text: `INSERT INTO targets (uuid, execution_id, host_id, lane, state, expires_at)
            SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, $2, 'queued', e.expires_at
-           FROM executions e, unnest($3::int[]) AS h(host_id) WHERE e.id = $1 ORDER BY h.host_id`,
+           FROM executions e, unnest($3::int[]) AS h(host_id) WHERE e.uuid = $1 ORDER BY h.host_id`,
   },
   waiting: {
     name: 'targets_waiting',
@@ -125,35 +125,10 @@ export class StartService {
     digest: Buffer | null,
   ): Promise<Started> {
     const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting } = request;
-    if (maxWaiting !== undefined) {
-      const [full] = await tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]);
-      if (full)
-        throw new DomainError('invalid_conflict', {
-          name: 'script_id',
-          reason: `cannot queue more than ${maxWaiting} scripts per host`,
-        });
-    }
-    const sha256 = await this.contents.put(tx, content);
-    const stdinSha256 = stdin ? await this.contents.put(tx, stdin) : null;
+    const { contents, audit, settings } = this;
+    const stdinSha256 = stdin ? await contents.put(tx, stdin) : null;
     const uuid = randomUUID();
-    const [execution] = await tx.query<{ id: string }>(SQL.insertExecution, [
-      uuid,
-      kind,
-      caller.userId,
-      caller.email,
-      sha256,
-      stdinSha256,
-      JSON.stringify(options),
-      request.timeoutSeconds,
-      request.graceSeconds ?? DEFAULT_GRACE_SECONDS,
-      this.settings.outputCapBytes,
-      request.leaseSeconds ?? this.settings.leaseSeconds,
-      request.expiresInSeconds ?? null,
-      request.idempotencyKey ?? null,
-      digest,
-    ]);
-    if (!execution) throw new Error('INSERT … RETURNING gave no row');
-    await tx.query(SQL.insertTargets, [execution.id, lane, hostIds]);
+    const sha256 = digestOfContent(content);
     const { userId, email, address } = caller;
     const details = {
       kind,
@@ -161,15 +136,42 @@ export class StartService {
       hosts: hostIds.length,
       content_sha256: sha256.toString('hex'),
     };
-    await this.audit.record(tx, {
-      userId,
-      email,
-      address,
-      act: `run_${kind}`,
-      outcome: 'done',
-      executionUuid: uuid,
-      details,
-    });
+    // Sent together: none of them needs the other's result.
+    const [[full], , [execution]] = await Promise.all([
+      maxWaiting === undefined ? [] : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
+      contents.put(tx, content),
+      tx.query<{ id: string }>(SQL.insertExecution, [
+        uuid,
+        kind,
+        userId,
+        email,
+        sha256,
+        stdinSha256,
+        JSON.stringify(options),
+        request.timeoutSeconds,
+        request.graceSeconds ?? DEFAULT_GRACE_SECONDS,
+        settings.outputCapBytes,
+        request.leaseSeconds ?? settings.leaseSeconds,
+        request.expiresInSeconds ?? null,
+        request.idempotencyKey ?? null,
+        digest,
+      ]),
+      tx.query(SQL.insertTargets, [uuid, lane, hostIds]),
+      audit.record(tx, {
+        userId,
+        email,
+        address,
+        act: `run_${kind}`,
+        outcome: 'done',
+        executionUuid: uuid,
+        details,
+      }),
+    ]);
+    if (full) {
+      const reason = `cannot queue more than ${maxWaiting} scripts per host`;
+      throw new DomainError('invalid_conflict', { name: 'script_id', reason });
+    }
+    if (!execution) throw new Error('INSERT … RETURNING gave no row');
     return { id: execution.id, uuid, created: true };
   }
 }

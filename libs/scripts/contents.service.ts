@@ -13,6 +13,11 @@ const SQL = {
 /** Bytes of the contents that were asked for last, kept at hand: they never change under their hash. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 
+/** The name that bytes are kept under. */
+export function digestOfContent(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
 /** Content-addressed store: scripts, argument vectors, standard input. */
 @Injectable()
 export class ContentsService {
@@ -23,7 +28,7 @@ export class ContentsService {
 
   /** Keeps the bytes and returns their SHA-256. */
   async put(tx: Transaction, bytes: Buffer): Promise<Buffer> {
-    const sha256 = createHash('sha256').update(bytes).digest();
+    const sha256 = digestOfContent(bytes);
     await tx.query(SQL.put, [sha256, bytes]);
     return sha256;
   }

@@ -1,3 +1,3 @@
 export { Content } from './content.entity.js';
-export { ContentsService } from './contents.service.js';
+export { ContentsService, digestOfContent } from './contents.service.js';
 export { ScriptsModule } from './scripts.module.js';

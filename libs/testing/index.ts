@@ -8,6 +8,7 @@ export {
   startServer,
   type AgentFixture,
   type AgentOptions,
+  type HostRef,
   type ServerFixture,
   type ServerOptions,
 } from './processes.js';

@@ -64,7 +64,7 @@ export class DispatcherService {
     private readonly agents: AgentDispatcher,
     private readonly contents: ContentsService,
     private readonly settlements: SettlementsService,
-    private readonly nudges: Nudges,
+    nudges: Nudges,
   ) {
     nudges.onWake((hostIds) => this.wake(hostIds));
   }
@@ -103,14 +103,11 @@ export class DispatcherService {
   }
 
   private async work(): Promise<void> {
-    // Everything woken in this turn of the event loop shares the first claim.
-    await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.woken.size > 0) {
       const hosts = [...this.woken].slice(0, HOSTS_PER_CLAIM);
       for (const id of hosts) this.woken.delete(id);
       try {
         const rows = await this.database.query<OrderRow>(SQL.claim, [hosts]);
-        this.nudges.changed(rows.map((row) => row.execution_id));
         await this.send(rows);
       } catch (error) {
         // The sweep comes back to these hosts.

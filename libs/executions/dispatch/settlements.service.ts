@@ -29,6 +29,8 @@ interface SettledRow {
   was_open: boolean;
   state: TargetState | null;
   execution_id: string | null;
+  /** The host has more in its queue, and room for it now. */
+  more: boolean;
 }
 
 const IN_FLIGHT = sqlList(IN_FLIGHT_STATES);
@@ -73,7 +75,8 @@ const SETTLE = {
       FROM r JOIN open ON open.attempt_id = r.attempt_id AND open.host_id = r.host_id
       WHERE t.id = open.id RETURNING t.attempt_id, t.host_id, t.state, t.execution_id
     )
-    SELECT r.ord, s.attempt_id IS NOT NULL AS was_open, coalesce(s.state, t.state) AS state, coalesce(s.execution_id, t.execution_id) AS execution_id
+    SELECT r.ord, s.attempt_id IS NOT NULL AS was_open, coalesce(s.state, t.state) AS state, coalesce(s.execution_id, t.execution_id) AS execution_id,
+      r.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = r.host_id AND q.state = 'queued') AS more
     FROM r LEFT JOIN settled s ON s.attempt_id = r.attempt_id AND s.host_id = r.host_id
     LEFT JOIN targets t ON s.attempt_id IS NULL AND t.attempt_id = r.attempt_id AND t.host_id = r.host_id`,
 };
@@ -121,7 +124,7 @@ export class SettlementsService {
     const rows = await this.database.query<SettledRow>(SETTLE, parameters(merged));
     const byOrd = new Map(rows.map((row) => [row.ord, row]));
     this.nudges.changed(rows.flatMap((row) => (row.was_open && row.execution_id ? [row.execution_id] : [])));
-    this.nudges.wake(merged.filter((m, ord) => m.end && byOrd.get(ord)?.was_open).map((m) => m.hostId));
+    this.nudges.wake(merged.filter((_, ord) => byOrd.get(ord)?.more).map((m) => m.hostId));
     const ordOf = new Map(merged.map((m, ord) => [keyOf(m), ord]));
     return items.map((item) => {
       const row = byOrd.get(ordOf.get(keyOf(item)) ?? -1);

@@ -3,13 +3,15 @@ import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
-import { type Host, HostsService } from '#libs/agents/index';
+import { HostsService, type RunnableHost } from '#libs/agents/index';
 import { ContentsService } from '#libs/scripts/index';
 import { ExecutionsRepository } from '../executions.repository.js';
 import { StartService } from '../start.service.js';
 import { toScriptOutcome } from './script-outcome.js';
 import { type RunScriptDto, type RunScriptResponseDto, type ScriptResultDto } from './script-runs.dto.js';
 
+/** PostgreSQL's integer; a host with a larger id does not exist. */
+const MAX_ID = 2_147_483_647;
 const ADHOC_MAX_CHARACTERS = 10_000;
 const MAX_WAITING_PER_HOST = 1_000;
 const OUTPUT_TAIL_BYTES = 1024 * 1024;
@@ -83,8 +85,8 @@ export class ScriptRunsService {
     };
   }
 
-  private async runnableHost(id: number): Promise<Host> {
-    const host = id > 0 ? await this.hosts.find(id) : null;
+  private async runnableHost(id: number): Promise<RunnableHost> {
+    const host = id > 0 && id <= MAX_ID ? await this.hosts.runnable(id) : null;
     if (!host) throw notFound('Host', id === 0 ? undefined : id);
     if (host.scriptsEnabled === false) {
       throw new DomainError(

@@ -38,8 +38,8 @@ export class Batcher<Item, Result> {
   }
 
   private async work(): Promise<void> {
-    // Whatever arrives in this turn of the event loop joins the first batch.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    // Whatever is added in one go joins the first batch.
+    await Promise.resolve();
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, this.next());
       try {

@@ -15,6 +15,10 @@ export class Transaction {
 
   constructor(private readonly client: PoolClient) {}
 
+  /**
+   * Statements that do not need each other's results may be sent without waiting in between, and cost one round trip
+   * together; wait for all of them (`Promise.all`) before the work returns. Not two of the same name at once.
+   */
   async query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.client.query({ ...statement, values: values as unknown[] })).rows as Row[];
   }
@@ -50,9 +54,10 @@ export class Database {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.repeating(async (client) => {
       const tx = new Transaction(client);
-      await client.query('BEGIN');
       try {
-        const result = await work(tx);
+        // Not awaited by itself: it leaves together with the first statements.
+        const begun = client.query('BEGIN');
+        const [result] = await Promise.all([work(tx), begun]);
         await client.query('COMMIT');
         tx.committed();
         return result;

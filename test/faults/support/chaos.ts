@@ -1,5 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AgentFixture, type ServerFixture, type TcpProxy } from '#libs/testing/index';
+import { type AgentFixture, type ServerFixture, type TcpProxy, until } from '#libs/testing/index';
 import { killPostgres, postgresPids } from './embedded.js';
 import { type JournalContent, readJournal } from './journals.js';
 import { type Random } from './random.js';
@@ -21,7 +23,8 @@ export interface AgentKill {
 }
 
 const WEIGHTS = {
-  agentKill: 12,
+  agentKill: 4,
+  agentKillBusy: 10,
   serverKill: 3,
   serverKillInStart: 1,
   postmasterKill: 1,
@@ -76,6 +79,12 @@ export class Chaos {
     switch (fault) {
       case 'agentKill':
         return this.toVictim(fault, (victim) => this.killAgent(victim, this.random.between(0, 1200)));
+      case 'agentKillBusy':
+        return this.toVictim(fault, async (victim) => {
+          await untilBusy(victim.agent);
+          await delay(this.random.between(0, 150));
+          await this.killAgent(victim, this.random.between(0, 600));
+        });
       case 'agentFreeze':
         return this.toVictim(fault, async ({ agent }) => {
           await agent.kill('SIGSTOP');
@@ -198,6 +207,13 @@ export class Chaos {
     this.serverGaveUp += 1;
     await this.server.restart();
   }
+}
+
+/** Resolves when the agent has a script under way, or after a while without one. */
+async function untilBusy({ stateDir }: AgentFixture): Promise<void> {
+  const runs = path.join(stateDir, 'runs');
+  const look = (): boolean => existsSync(runs) && readdirSync(runs).length > 0;
+  await until(look, { timeout: 3_000, interval: 5 }).catch(() => undefined);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

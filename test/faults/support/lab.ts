@@ -8,6 +8,7 @@ import {
   type ServerFixture,
   type ServerOptions,
   startServer,
+  type TcpProxy,
   temporaryDirectory,
   until,
 } from '#libs/testing/index';
@@ -33,6 +34,12 @@ export class Lab {
 
   get databaseUrl(): string {
     return this.server.databaseUrl ?? embeddedUrl(this.server);
+  }
+
+  /** The server as an agent behind a proxy knows it. */
+  through({ url }: TcpProxy): Pick<ServerFixture, 'url' | 'enrollSecret' | 'admin'> {
+    const { enrollSecret, admin } = this.server;
+    return { url, enrollSecret, admin };
   }
 
   /** Asks for a script run on a host; answers the execution's uuid, which is its target's too. */

@@ -1,5 +1,5 @@
 import { ReasonCode } from '#libs/protocol/index';
-import { removeRunFiles } from '../exec/launch.js';
+import { foreignRunDirectory, removeRunFiles } from '../exec/launch.js';
 import { findTree, killTree, signal, startTimeOf } from '../exec/processes.js';
 import { type OpenAttempt } from '../journal/journal-state.js';
 import { Spool } from '../journal/spool.js';
@@ -44,7 +44,7 @@ async function lose(entry: OpenAttempt, context: ExecutionContext): Promise<void
   const { order, startedAt } = entry;
   attemptLog(entry, context);
   await endLeftovers(entry, context.bootId);
-  await removeRunFiles(order.attemptId, context.runner.runsDirectory);
+  await removeRunFiles(foreignRunDirectory(order.attemptId));
   const spool = await Spool.recover(context.journal.outputDirectory(order.attemptId), order.capBytes);
   const summary = await spool.finish();
   await spool.idle();

@@ -67,7 +67,8 @@ export class Run {
     } catch (error) {
       return notStarted(error, launch);
     } finally {
-      if (launch.directory !== null) await removeRunFiles(this.spec.attempt_id, this.options.runsDirectory);
+      // Nobody who waits for the result has to wait for this; the next start removes what a crash leaves.
+      if (launch.directory !== null) void removeRunFiles(launch.directory);
     }
   }
 

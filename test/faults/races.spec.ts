@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { startAgent, until } from '#libs/testing/index';
+import { countIn, countOf, Lab } from './support/lab.js';
+import { ending, RawAgent } from './support/raw-agent.js';
+import { expectLawfulTransitions } from './support/transitions.js';
+
+describe('messages that cross', () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await Lab.open();
+  });
+  afterAll(() => expectLawfulTransitions(lab.databaseUrl));
+
+  async function rawAgent(): Promise<RawAgent> {
+    const agent = await RawAgent.connect(lab.server);
+    expect(await agent.hello()).toMatchObject({ ok: true, host_id: agent.hostId, stale: [] });
+    return agent;
+  }
+
+  /** Has a script ordered from the agent; answers its uuid and its attempt. */
+  async function ordered(agent: RawAgent): Promise<{ uuid: string; attempt: string }> {
+    const uuid = await lab.run(agent.hostId, 'true\n');
+    const order = await until(() => agent.orders.find(({ target_id }) => target_id === uuid), {
+      what: 'the order',
+    });
+    return { uuid, attempt: order.attempt_id };
+  }
+
+  it('a cancellation that overtakes the order cancels: nothing failed to start', async () => {
+    const agent = await rawAgent();
+    // The stop was there first: the agent has never started this, and refuses it with the reason of the stop.
+    agent.answerRun = (orders) =>
+      orders.map(({ attempt_id }) => ({
+        attempt_id,
+        accepted: false,
+        reason: 'cancel_requested',
+        message: 'stopped by admin@example.com',
+      }));
+    agent.answerStop = () => null;
+    const { uuid } = await ordered(agent);
+    expect(await lab.ended(uuid)).toMatchObject({ state: 'cancelled', reason: 'cancel_requested' });
+  });
+
+  it('cancelled at any moment, a script ends as cancelled, killed or finished, and ran at most once', async () => {
+    const { id } = await startAgent({ server: lab.server }).online();
+    const states = new Map<string, number>();
+    for (let i = 0; i < 60; i++) {
+      const counter = lab.counter(`cancelled-${i}`);
+      const uuid = await lab.run(id, countIn(counter));
+      for (let turns = 0; turns < i % 12; turns++) await new Promise(setImmediate);
+      await lab.cancel(uuid);
+      const { state, reason } = await lab.ended(uuid);
+      expect(['cancelled', 'killed', 'finished']).toContain(state);
+      expect(countOf(counter)).toBeLessThanOrEqual(state === 'cancelled' ? 0 : 1);
+      if (state === 'cancelled') expect(reason).toBe('cancel_requested');
+      states.set(state, (states.get(state) ?? 0) + 1);
+    }
+    // Both sides of the race were met.
+    expect(states.get('cancelled')).toBeGreaterThan(0);
+    expect((states.get('finished') ?? 0) + (states.get('killed') ?? 0)).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('a report about an attempt of another host changes nothing', async () => {
+    const [owner, stranger] = [await rawAgent(), await rawAgent()];
+    const { uuid, attempt } = await ordered(owner);
+    const report = {
+      attempt_id: attempt,
+      chunks: [{ seq: 0, stream: 'stdout', at: Date.now(), data: 'not mine\n' }],
+      ending: ending({ exit_code: 9, chunks: 1 }),
+    };
+    const stale = { ok: true, answers: [{ attempt_id: attempt, status: 'stale' }] };
+    expect(await stranger.report(report)).toEqual(stale);
+    expect(await stranger.hello({ attempts: [{ attempt_id: attempt, state: 'running' }] })).toMatchObject({
+      stale: [attempt],
+    });
+    expect(await lab.target(uuid)).toMatchObject({ state: 'dispatched' });
+    expect(await owner.report({ attempt_id: attempt, ending: ending() })).toMatchObject({ ok: true });
+    expect(await lab.target(uuid)).toMatchObject({ state: 'finished', exit_code: 0, stdout_bytes: 0 });
+    expect((await lab.output(uuid)).stdout).toBe('');
+  });
+
+  it('a result that is told twice, at once or later, is stored once and answered twice', async () => {
+    const agent = await rawAgent();
+    const { uuid, attempt } = await ordered(agent);
+    const report = {
+      attempt_id: attempt,
+      started_at: Date.now(),
+      chunks: [{ seq: 0, stream: 'stdout', at: Date.now(), data: 'once\n' }],
+      ending: ending({ stdout_bytes: 5, chunks: 1 }),
+    };
+    const ok = { ok: true, answers: [{ attempt_id: attempt, status: 'ok' }] };
+    expect(await Promise.all([agent.report(report), agent.report(report)])).toEqual([ok, ok]);
+    const told = await lab.target(uuid);
+    expect(await agent.report({ ...report, ending: ending({ exit_code: 1 }) })).toEqual(ok);
+    expect(await lab.target(uuid)).toEqual(told);
+    expect((await lab.output(uuid)).stdout).toBe('once\n');
+  });
+
+  it.each([
+    ['a chunk number', { chunks: [{ seq: 2 ** 31, stream: 'stdout', at: 1, data: 'x' }] }],
+    ['a time', { chunks: [{ seq: 0, stream: 'stdout', at: Number.MAX_SAFE_INTEGER, data: 'x' }] }],
+    ['an exit code', { ending: ending({ exit_code: 2 ** 40 }) }],
+    ['broken text', { ending: ending({ message: '\ud800' }) }],
+  ])('%s that cannot be stored holds up nobody else', async (_, nonsense) => {
+    const [good, bad] = [await rawAgent(), await rawAgent()];
+    const [mine, theirs] = [await ordered(good), await ordered(bad)];
+    // In one batch, again and again, as an agent would that says it until it is believed.
+    for (let round = 0; round < 3; round++) {
+      const [, answer] = await Promise.all([
+        bad.report({ attempt_id: theirs.attempt, ...nonsense }).catch(() => null),
+        good.report({ attempt_id: mine.attempt, started_at: Date.now() }),
+      ]);
+      expect(answer).toMatchObject({ ok: true });
+    }
+    expect(await good.report({ attempt_id: mine.attempt, ending: ending() })).toMatchObject({ ok: true });
+    expect(await lab.target(mine.uuid)).toMatchObject({ state: 'finished' });
+  });
+
+  it('what nobody has heard of is stale', async () => {
+    const agent = await rawAgent();
+    const attempt_id = randomUUID();
+    expect(await agent.report({ attempt_id, ending: ending() })).toMatchObject({
+      answers: [{ attempt_id, status: 'stale' }],
+    });
+  });
+});
