@@ -12,6 +12,12 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
+/** As whom to run something; only root may choose. */
+export interface ProcessUser {
+  uid: number;
+  gid: number;
+}
+
 const cleanups: (() => Promise<void> | void)[] = [];
 
 /** Something to do after the tests of this file, newest first, whatever happened before. */
@@ -53,6 +59,7 @@ export class ManagedProcess {
   constructor(
     private readonly args: string[],
     private readonly env: Record<string, string>,
+    private readonly user?: ProcessUser,
   ) {
     this.child = this.spawn();
     atEnd(async () => {
@@ -114,6 +121,7 @@ export class ManagedProcess {
       env: { ...withoutMuster(process.env), MUSTER_NO_BUILD: '1', MUSTER_EXIT_WITH_PARENT: '1', ...this.env },
       // The open standard input tells the program that we live.
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...this.user,
     });
     const keep = (chunk: Buffer) => {
       this.output += chunk.toString('utf8');

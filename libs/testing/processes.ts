@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createTestDatabase } from './database.js';
 import { api, type Credentials } from './http.js';
-import { atEnd, ManagedProcess, temporaryDirectory, type Exit } from './managed-process.js';
+import { atEnd, ManagedProcess, temporaryDirectory, type Exit, type ProcessUser } from './managed-process.js';
 import { until } from './until.js';
 
 const READY_WITHIN_MS = 30_000;
@@ -17,6 +17,8 @@ export interface ServerOptions {
   dataDir?: string;
   /** Further settings, or other values for those that the fixture sets. */
   env?: Record<string, string>;
+  /** For root: run it as this user. */
+  user?: ProcessUser;
 }
 
 /** A real server in a process of its own. */
@@ -50,7 +52,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerFi
     email: options.env?.['MUSTER_ADMIN_EMAIL'] ?? 'admin@example.com',
     password: options.env?.['MUSTER_ADMIN_PASSWORD'] ?? `Aa1!${randomBytes(12).toString('base64url')}`,
   };
-  const program = new ManagedProcess(['server'], {
+  const env = {
     MUSTER_HOST: '127.0.0.1',
     MUSTER_PORT: port,
     MUSTER_DATA_DIR: dataDir,
@@ -60,7 +62,8 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerFi
     MUSTER_ENROLL_SECRET: enrollSecret,
     MUSTER_LOG_LEVEL: 'warn',
     ...options.env,
-  });
+  };
+  const program = new ManagedProcess(['server'], env, options.user);
   await ready(program, url);
   return {
     url,

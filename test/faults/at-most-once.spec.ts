@@ -37,7 +37,7 @@ describe(`${RUNS} scripts, and everything dies (seed ${SEED})`, () => {
     const random = new Random(SEED);
     const lab = await Lab.open({ databaseUrl: 'embedded', env: { MUSTER_HEARTBEAT_SECONDS: '1' } });
     const victims = await startVictims(lab);
-    const hosts = await Promise.all(victims.map(({ agent }) => agent.online()));
+    const hosts = await Promise.all(victims.map(({ agent }) => lab.online(agent)));
     const victimOf = new Map(hosts.map((host, i) => [host.id, victims[i]]));
     const chaos = new Chaos(new Random(SEED + 1), lab.server, victims);
     const odd: string[] = [];

@@ -25,7 +25,7 @@ describe('time', () => {
   async function behindProxy(): Promise<{ proxy: TcpProxy; agent: AgentFixture; host: HostRef }> {
     const proxy = await startProxy(lab.server.url);
     const agent = startAgent({ server: lab.through(proxy) });
-    return { proxy, agent, host: await agent.online() };
+    return { proxy, agent, host: await lab.online(agent) };
   }
 
   function change(text: string): Promise<unknown> {
@@ -105,15 +105,15 @@ describe('time', () => {
     await lab.server.kill();
     writeFileSync(go, '');
     await until(() => readJournal(agent.stateDir).ended.size === 1, { what: 'the end in the journal' });
-    // As if the server had been down for longer than the lease.
+    // As if the server had been down for longer than the lease, which leaves time to come back.
+    const longer = 25;
+    await change(`UPDATE executions SET lease_seconds = ${longer} WHERE uuid = '${uuid}'`);
+    await change(`UPDATE hosts SET seen_at = seen_at - interval '${longer} seconds' WHERE id = ${host.id}`);
     await change(
-      `UPDATE hosts SET seen_at = seen_at - interval '${LEASE_SECONDS} seconds' WHERE id = ${host.id}`,
-    );
-    await change(
-      `UPDATE targets SET dispatched_at = dispatched_at - interval '${LEASE_SECONDS} seconds' WHERE uuid = '${uuid}'`,
+      `UPDATE targets SET dispatched_at = dispatched_at - interval '${longer} seconds' WHERE uuid = '${uuid}'`,
     );
     await lab.server.restart();
-    // Longer than the first look of a server that has just started, shorter than the lease.
+    // Later than the first look of a server that has just started.
     const reachable = setTimeout(() => proxy.accept(), 2_500);
     try {
       await agent.kill();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { startAgent, until } from '#libs/testing/index';
 import { countIn, countOf, Lab } from './support/lab.js';
 import { ending, RawAgent } from './support/raw-agent.js';
-import { expectLawfulTransitions } from './support/transitions.js';
+import { expectLawfulTransitions, inDatabase, waitingForLocks } from './support/transitions.js';
 
 describe('messages that cross', () => {
   let lab: Lab;
@@ -44,7 +44,7 @@ describe('messages that cross', () => {
   it('cancelled at any moment, a script ends as cancelled, killed or finished, and ran at most once', async () => {
     const { id } = await startAgent({ server: lab.server }).online();
     const states = new Map<string, number>();
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 40; i++) {
       const counter = lab.counter(`cancelled-${i}`);
       const uuid = await lab.run(id, countIn(counter));
       for (let turns = 0; turns < i % 12; turns++) await new Promise(setImmediate);
@@ -59,6 +59,30 @@ describe('messages that cross', () => {
     expect(states.get('cancelled')).toBeGreaterThan(0);
     expect((states.get('finished') ?? 0) + (states.get('killed') ?? 0)).toBeGreaterThan(0);
   }, 60_000);
+
+  it('a script that is asked for while the one before it is being settled starts at once', async () => {
+    const agent = await rawAgent();
+    for (let round = 0; round < 3; round++) {
+      const { attempt } = await ordered(agent);
+      const next = await inDatabase(lab.databaseUrl, async (client) => {
+        await client.query('BEGIN');
+        await client.query('SELECT 1 FROM targets WHERE attempt_id = $1 FOR UPDATE', [attempt]);
+        const settled = agent.report({ attempt_id: attempt, ending: ending() });
+        await until(async () => (await waitingForLocks(client)) > 0, { what: 'the settlement' });
+        const uuid = await lab.run(agent.hostId, 'true\n');
+        await client.query('COMMIT');
+        expect(await settled).toMatchObject({ ok: true });
+        return uuid;
+      });
+      const settledAt = Date.now();
+      const order = await until(() => agent.orders.find(({ target_id }) => target_id === next));
+      // Well before the sweep, which covers what is forgotten, every five seconds.
+      expect(Date.now() - settledAt).toBeLessThan(1_500);
+      expect(await agent.report({ attempt_id: order.attempt_id, ending: ending() })).toMatchObject({
+        ok: true,
+      });
+    }
+  });
 
   it('a report about an attempt of another host changes nothing', async () => {
     const [owner, stranger] = [await rawAgent(), await rawAgent()];

@@ -3,7 +3,7 @@ import { startAgent, startServer, until } from '#libs/testing/index';
 import { embeddedUrl, killPostgres, postgresPids } from './support/embedded.js';
 import { readJournal } from './support/journals.js';
 import { countIn, countOf, Lab } from './support/lab.js';
-import { expectLawfulTransitions, inDatabase } from './support/transitions.js';
+import { expectLawfulTransitions, inDatabase, waitingForLocks } from './support/transitions.js';
 
 /** Counts, says a little, waits for a file and ends. */
 function waitingFor(file: string, counter: string): string {
@@ -85,15 +85,15 @@ describe('a server with its own PostgreSQL', () => {
       const { id } = await agent.online();
       const [counter, go] = [lab.counter(`commit-${agentIs}`), lab.counter(`commit-go-${agentIs}`)];
       const uuid = await lab.run(id, waitingFor(go, counter));
-      await lab.reaches(uuid, ['running']);
+      await until(async () => (await lab.output(uuid)).stdout === 'begun\n', { what: 'its first output' });
       await inDatabase(embeddedUrl(lab.server), async (client) => {
         // Whoever wants to write the end has to wait for us.
         await client.query('BEGIN');
         await client.query('SELECT 1 FROM targets WHERE uuid = $1 FOR UPDATE', [uuid]);
         writeFileSync(go, '');
-        await until(async () => (await settling(client)) > 0, { what: 'the end is being written' });
-        if (agentIs === 'restarted') await agent.kill();
+        await until(async () => (await waitingForLocks(client)) > 0, { what: 'the end is being written' });
         expect(readJournal(agent.stateDir).ended.size).toBe(1);
+        if (agentIs === 'restarted') await agent.kill();
         expect(killPostgres(lab.server)).toBeGreaterThan(1);
       });
       if (agentIs === 'restarted') await agent.restart();
@@ -123,11 +123,3 @@ describe('a server with its own PostgreSQL', () => {
     expect((await lab.api.get('/readyz')).status).toBe(200);
   });
 });
-
-/** Statements that wait to write what became of attempts. */
-async function settling(client: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<number> {
-  const { rows } = await client.query(
-    `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%jsonb_to_recordset%'`,
-  );
-  return rows.length;
-}

@@ -125,8 +125,13 @@ export class DispatcherService {
         continue;
       }
       const { attempt_id: attemptId, reason, message } = answer;
-      const state = reason === ReasonCode.expired ? 'expired' : 'failed_to_start';
-      await this.settlements.settle({ attemptId, hostId, end: { state, reason, message } });
+      await this.settlements.settle({ attemptId, hostId, end: { state: stateOf(reason), reason, message } });
     }
   }
+}
+
+/** A refusal is a failure unless time, or somebody whose stop overtook the order, had the last word. */
+function stateOf(reason: ReasonCode): 'expired' | 'cancelled' | 'failed_to_start' {
+  if (reason === ReasonCode.expired) return 'expired';
+  return reason === ReasonCode.cancelRequested ? 'cancelled' : 'failed_to_start';
 }

@@ -28,12 +28,13 @@ const SQL = {
              AND state = 'dispatched' AND stop_reason IS NULL
            RETURNING attempt_id, host_id, stop_reason, stop_by`,
   },
-  // The lease: an agent that is away may take this long to come back with its journal.
+  // The lease: an agent that is away may take this long to come back with its journal. It counts while there is a
+  // server to come back to: $1 is for how many seconds there has been this one.
   silent: {
     name: 'reap_silent',
     text: `SELECT t.attempt_id, t.host_id FROM hosts h JOIN targets t ON t.host_id = h.id JOIN executions e ON e.id = t.execution_id
            WHERE NOT h.online AND t.state IN (${sqlList(IN_FLIGHT_STATES)})
-             AND greatest(h.seen_at, t.dispatched_at) + make_interval(secs => e.lease_seconds) < now()
+             AND greatest(h.seen_at, t.dispatched_at, now() - make_interval(secs => $1)) + make_interval(secs => e.lease_seconds) < now()
            LIMIT ${AT_ONCE}`,
   },
 };
@@ -42,6 +43,7 @@ const SQL = {
 @Injectable()
 export class ReaperService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(ReaperService.name);
+  private readonly startedAt = performance.now();
   private timer: NodeJS.Timeout | undefined;
   private ticks = 0;
   private stopped = false;
@@ -92,7 +94,9 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   private async endLeases(): Promise<void> {
-    const silent = await this.database.query<{ attempt_id: string; host_id: number }>(SQL.silent);
+    const silent = await this.database.query<{ attempt_id: string; host_id: number }>(SQL.silent, [
+      (performance.now() - this.startedAt) / 1_000,
+    ]);
     const end = {
       state: 'lost',
       reason: ReasonCode.agentSilent,

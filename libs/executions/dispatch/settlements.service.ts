@@ -121,10 +121,15 @@ export class SettlementsService {
 
   private async write(items: Settlement[]): Promise<SettlementStatus[]> {
     const merged = mergeByAttempt(items);
+    const mark = this.nudges.mark();
     const rows = await this.database.query<SettledRow>(SETTLE, parameters(merged));
     const byOrd = new Map(rows.map((row) => [row.ord, row]));
     this.nudges.changed(rows.flatMap((row) => (row.was_open && row.execution_id ? [row.execution_id] : [])));
-    this.nudges.wake(merged.filter((_, ord) => byOrd.get(ord)?.more).map((m) => m.hostId));
+    // What was asked for while the statement ran may be newer than what it saw, and found the host still taken.
+    const free = merged.filter(
+      (m, ord) => byOrd.get(ord)?.more || (m.end && this.nudges.wokenSince(m.hostId, mark)),
+    );
+    this.nudges.wake(free.map((m) => m.hostId));
     const ordOf = new Map(merged.map((m, ord) => [keyOf(m), ord]));
     return items.map((item) => {
       const row = byOrd.get(ordOf.get(keyOf(item)) ?? -1);

@@ -7,11 +7,26 @@ import { Injectable } from '@nestjs/common';
 @Injectable()
 export class Nudges {
   private readonly watchers = new Map<string, Set<() => void>>();
+  private readonly lastWake = new Map<number, number>();
+  private wakes = 0;
   private wakeDispatcher: (hostIds: readonly number[]) => void = () => undefined;
 
   /** These hosts may have work to send, or room for more. */
   wake(hostIds: readonly number[]): void {
-    if (hostIds.length > 0) this.wakeDispatcher(hostIds);
+    if (hostIds.length === 0) return;
+    this.wakes += 1;
+    for (const id of hostIds) this.lastWake.set(id, this.wakes);
+    this.wakeDispatcher(hostIds);
+  }
+
+  /** A point in time, for `wokenSince`. */
+  mark(): number {
+    return this.wakes;
+  }
+
+  /** Whether this host was woken after the mark was taken. */
+  wokenSince(hostId: number, mark: number): boolean {
+    return (this.lastWake.get(hostId) ?? 0) > mark;
   }
 
   /** The dispatcher listens here. */

@@ -1,3 +1,4 @@
+import { DomainError } from '../errors/index.js';
 import { Batcher } from './batcher.js';
 
 describe('Batcher', () => {
@@ -38,6 +39,37 @@ describe('Batcher', () => {
     await expect(batcher.add(1)).rejects.toThrow('database away');
     await expect(batcher.add(2)).resolves.toBe(2);
     await batcher.idle();
+  });
+
+  it('fails only the item that fails alone, in their order', async () => {
+    const sizes: number[] = [];
+    const batcher = new Batcher<number, number>(async (items) => {
+      sizes.push(items.length);
+      if (items.includes(6)) throw new Error('6 cannot be stored');
+      return items;
+    }, 10);
+    const results = await Promise.allSettled([1, 2, 3, 4, 5, 6, 7].map((n) => batcher.add(n)));
+    expect(results.map((r) => (r.status === 'fulfilled' ? r.value : 'failed'))).toEqual([
+      1,
+      2,
+      3,
+      4,
+      5,
+      'failed',
+      7,
+    ]);
+    expect(sizes).toEqual([7, 4, 3, 2, 1, 1, 1]);
+  });
+
+  it('does not ask again when the store is away', async () => {
+    let calls = 0;
+    const batcher = new Batcher<number, number>(async () => {
+      calls += 1;
+      throw new DomainError('unavailable', 'away');
+    }, 10);
+    const results = await Promise.allSettled([1, 2, 3].map((n) => batcher.add(n)));
+    expect(results.map((r) => r.status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(calls).toBe(1);
   });
 
   it('bounds a batch by weight, and lets a heavy item go alone', async () => {

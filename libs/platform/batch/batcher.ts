@@ -1,3 +1,4 @@
+import { DomainError } from '../errors/index.js';
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
@@ -13,8 +14,8 @@ export class Batcher<Item, Result> {
   private working: Promise<void> | null = null;
 
   /**
-   * @param handle gets 1…max items, answers with one result per item, in their order; when it throws, every
-   *   item of the batch fails with that error
+   * @param handle gets 1…max items, answers with one result per item, in their order, or throws without having
+   *   done anything: then it is asked again for fewer, and an item fails when it fails alone
    * @param max items per batch
    * @param weight bounds a batch by size too; an item that is heavier than `max` goes alone
    */
@@ -41,16 +42,28 @@ export class Batcher<Item, Result> {
     // Whatever is added in one go joins the first batch.
     await Promise.resolve();
     while (this.waiting.length > 0) {
-      const batch = this.waiting.splice(0, this.next());
-      try {
-        const results = await this.handle(batch.map((w) => w.item));
-        batch.forEach((w, i) => w.resolve(results[i] as Result));
-      } catch (error) {
-        for (const w of batch) w.reject(error);
-      }
+      await this.settle(this.waiting.splice(0, this.next()));
     }
     this.working = null;
   }
+
+  /** What one item did wrong fails nobody else: a batch that failed is halved until those are found that fail alone. */
+  private async settle(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.handle(batch.map((w) => w.item));
+      batch.forEach((w, i) => w.resolve(results[i] as Result));
+    } catch (error) {
+      // Nothing is wrong with any of them when it is the store that is away.
+      if (batch.length === 1 || (error instanceof DomainError && error.code === 'unavailable')) {
+        for (const w of batch) w.reject(error);
+        return;
+      }
+      const half = Math.ceil(batch.length / 2);
+      await this.settle(batch.slice(0, half));
+      await this.settle(batch.slice(half));
+    }
+  }
+
   /** How many of the waiting items make the next batch. */
   private next(): number {
     let weight = 0;

@@ -14,6 +14,8 @@ export class DtoPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    // Ids in paths have pipes of their own: Nest would make 1 of `0x1` before they look.
+    if (metadata.type === 'param') return value;
     if (metadata.type === 'body' && metadata.metatype && !isObject(value)) {
       throw new DomainError(
         'malformed',
@@ -32,6 +34,7 @@ function problems(errors: readonly ValidationError[], path = ''): FieldProblem[]
   return errors.flatMap((error) => {
     const name = path === '' ? error.property : `${path}.${error.property}`;
     const own = Object.values(error.constraints ?? {}).map((reason) => ({ name, reason }));
-    return [...own.slice(0, 1), ...problems(error.children ?? [], name)];
+    // Decorators apply from the bottom up: the rule that is written first, the type, comes last.
+    return [...own.slice(-1), ...problems(error.children ?? [], name)];
   });
 }

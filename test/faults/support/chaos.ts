@@ -27,15 +27,15 @@ const WEIGHTS = {
   agentKillBusy: 10,
   serverKill: 3,
   serverKillInStart: 1,
-  postmasterKill: 1,
-  postgresKill: 2,
-  backendKill: 2,
+  postmasterKill: 2,
+  postgresKill: 4,
+  backendKill: 4,
   agentFreeze: 3,
   serverFreeze: 2,
   postgresFreeze: 1,
   cut: 5,
   netFreeze: 4,
-  everything: 1,
+  everything: 2,
 };
 export type Fault = keyof typeof WEIGHTS;
 
@@ -137,7 +137,9 @@ export class Chaos {
     if (postmaster === undefined) return;
     if (fault === 'postgresKill') killPostgres(this.server, pids);
     if (fault === 'postmasterKill') killPostgres(this.server, [postmaster]);
-    if (fault === 'backendKill') killPostgres(this.server, [this.random.pick(pids.slice(1))]);
+    // Right after its start the postmaster is alone.
+    if (fault === 'backendKill')
+      killPostgres(this.server, [this.random.pick(pids.slice(pids.length > 1 ? 1 : 0))]);
     if (fault !== 'postgresFreeze') return;
     for (const pid of pids) signal(pid, 'SIGSTOP');
     await delay(this.random.between(100, 2500));

@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type ExecutionDto, type OutputDto, type TargetDto } from '#libs/executions/executions.dto';
 import { isFinal, type TargetState } from '#libs/executions/states';
 import {
+  type AgentFixture,
   api,
   type Api,
+  type HostRef,
   type ServerFixture,
   type ServerOptions,
   startServer,
@@ -40,6 +42,15 @@ export class Lab {
   through({ url }: TcpProxy): Pick<ServerFixture, 'url' | 'enrollSecret' | 'admin'> {
     const { enrollSecret, admin } = this.server;
     return { url, enrollSecret, admin };
+  }
+
+  /** Resolves when the server says that this agent is connected; asks the server itself, not through a proxy. */
+  online({ hostname }: Pick<AgentFixture, 'hostname'>): Promise<HostRef> {
+    const look = async (): Promise<HostRef | undefined> => {
+      const { body } = await this.api.get('/api/v1/fleet/hosts?status=online');
+      return (body.hosts as (HostRef & { hostname: string })[]).find((host) => host.hostname === hostname);
+    };
+    return until(look, { timeout: 30_000, what: `${hostname} online` });
   }
 
   /** Asks for a script run on a host; answers the execution's uuid, which is its target's too. */
@@ -109,18 +120,14 @@ export class Lab {
   }
 }
 
-/** Shell that adds one to the number in a file. */
+/** Shell that leaves one more mark in a file: unlike `n + 1`, two starts at once cannot hide each other. */
 export function countIn(file: string): string {
-  return `n=$(cat '${file}' 2>/dev/null || echo 0)\necho $((n+1)) > '${file}'\n`;
+  return `printf x >> '${file}'\n`;
 }
 
-/** How often a script that counts in this file has begun; NaN while the number is being written. */
+/** How often a script that counts in this file has begun. */
 export function countOf(file: string): number {
-  try {
-    return Number.parseInt(readFileSync(file, 'utf8'), 10);
-  } catch {
-    return 0;
-  }
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** Whether a process lives (a zombie does not). */

@@ -107,3 +107,13 @@ export async function inDatabase<T>(url: string, work: (client: pg.Client) => Pr
     await client.end().catch(() => undefined);
   }
 }
+
+/** How many statements wait for a lock in this client's database; works inside of its own transaction too. */
+export async function waitingForLocks(client: pg.Client): Promise<number> {
+  // PostgreSQL keeps its first answer until the transaction ends.
+  await client.query('SELECT pg_stat_clear_snapshot()');
+  const { rows } = await client.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows.length;
+}

@@ -11,7 +11,7 @@ import { resolveAccount, type Account } from './user.js';
 
 /** How this agent runs things; decided once, at start. */
 export interface RunnerOptions {
-  /** Where script files are put, one directory per run. */
+  /** Where script files are put, each named for its attempt. */
   readonly runsDirectory: string;
   /** The agent's own environment; MUSTER_* variables are never passed on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -29,7 +29,7 @@ export interface Launch {
   readonly env: Record<string, string>;
   readonly account: Account | null;
   /** To be deleted after the run. */
-  readonly directory: string | null;
+  readonly leftover: string | null;
 }
 
 /** Prepares a run; throws StartError with the reason when it cannot be started. */
@@ -44,7 +44,7 @@ export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Prom
     case 'command': {
       const [name = '', ...args] = spec.payload.argv;
       const file = await findExecutable(name, env['PATH'] ?? '', cwd, foreign !== null);
-      return { file, args, cwd, env, account: foreign, directory: null };
+      return { file, args, cwd, env, account: foreign, leftover: null };
     }
     case 'shell':
       return {
@@ -53,7 +53,7 @@ export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Prom
         cwd,
         env,
         account: foreign,
-        directory: null,
+        leftover: null,
       };
     case 'script': {
       const contents = toBuffer(spec.payload.contents);
@@ -68,10 +68,11 @@ export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Prom
       const interpreter = shebang?.interpreter ?? '/bin/sh';
       if (shebang !== null)
         await checkExecutable(interpreter, `interpreter ${interpreter}`, cwd, foreign !== null);
-      const { directory, file } = writeScript(spec.attempt_id, contents, options.runsDirectory, foreign);
+      const file = writeScript(spec.attempt_id, contents, options.runsDirectory, foreign);
       const argument = shebang?.argument ?? null;
       const args = [...(argument === null ? [] : [argument]), file, ...spec.payload.arguments];
-      return { file: interpreter, args, cwd, env, account: foreign, directory };
+      const leftover = foreign === null ? file : path.dirname(file);
+      return { file: interpreter, args, cwd, env, account: foreign, leftover };
     }
   }
 }
@@ -81,9 +82,9 @@ export function foreignRunDirectory(attemptId: string): string {
   return path.join(os.tmpdir(), `muster-run-${attemptId}`);
 }
 
-/** Deletes a run's directory. What an earlier process left in the agent's own place is gone since the start. */
-export async function removeRunFiles(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+/** Deletes a run's file or directory. What an earlier process left in the agent's own place is gone since the start. */
+export async function removeRunFiles(leftover: string): Promise<void> {
+  await rm(leftover, { recursive: true, force: true }).catch(() => undefined);
 }
 
 function environmentOf(
@@ -175,17 +176,19 @@ function writeScript(
   contents: Buffer,
   runsDirectory: string,
   account: Account | null,
-): { directory: string; file: string } {
-  const directory = account === null ? path.join(runsDirectory, attemptId) : foreignRunDirectory(attemptId);
-  const file = path.join(directory, 'script');
+): string {
+  const file =
+    account === null
+      ? path.join(runsDirectory, attemptId)
+      : path.join(foreignRunDirectory(attemptId), 'script');
   try {
     // The directory stays ours also when the file is another's: nobody can put links into what we will delete.
-    mkdirSync(directory, { mode: account === null ? 0o700 : 0o711 });
+    if (account !== null) mkdirSync(path.dirname(file), { mode: 0o711 });
     writeFileSync(file, contents, { mode: 0o700, flag: 'wx' });
     if (account !== null) chownSync(file, account.uid, account.gid);
-    return { directory, file };
+    return file;
   } catch (error) {
-    void removeRunFiles(directory);
+    void removeRunFiles(account === null ? file : path.dirname(file));
     throw new StartError(ReasonCode.startFailed, `the script could not be written: ${errorMessage(error)}`);
   }
 }

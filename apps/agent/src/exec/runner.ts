@@ -68,7 +68,7 @@ export class Run {
       return notStarted(error, launch);
     } finally {
       // Nobody who waits for the result has to wait for this; the next start removes what a crash leaves.
-      if (launch.directory !== null) void removeRunFiles(launch.directory);
+      if (launch.leftover !== null) void removeRunFiles(launch.leftover);
     }
   }
 
