@@ -10,6 +10,10 @@ import { HEADER, percentile, row, sample } from './lib/stats.mjs';
 import { cpuSeconds, openStand, residentMegabytes } from './lib/stand.mjs';
 
 const RUNS = 200;
+/** Until the code that a run passes through is compiled. */
+const WARM_UP = 400;
+/** Between two runs, so that each begins on an idle system. */
+const PAUSE_MS = 40;
 const IDLE_SECONDS = 10;
 
 /** POST → stored result of `echo hello` on one host, beside the bare parts in the same run. */
@@ -17,17 +21,13 @@ export async function run(root) {
   const stand = await openStand(root);
   try {
     const { child, host, ms } = await stand.agent('bench-1');
-    const posts = [];
-    const total = await sample(RUNS, async (i) => {
-      const start = performance.now();
-      const { execution_id } = await stand.api.post('/api/v1/fleet/scripts/run', {
+    const stored = await storedTimes(stand, host.id);
+    const waited = await sample(RUNS, async () => {
+      const result = await stand.api.post('/api/v1/fleet/scripts/run/sync', {
         host_id: host.id,
         script_contents: 'echo hello',
       });
-      if (i >= 0) posts.push(performance.now() - start);
-      const execution = await stand.api.get(`/api/v1/executions/${execution_id}?wait=30`);
-      if (execution.targets[0].exit_code !== 0)
-        throw new Error(`unexpected result ${JSON.stringify(execution)}`);
+      if (result.output !== 'hello\n') throw new Error(`unexpected result ${JSON.stringify(result)}`);
     });
     const parts = {
       'bare: spawn of /bin/sh FILE with `echo hello`': await spawns(),
@@ -38,19 +38,20 @@ export async function run(root) {
       ),
     };
     console.log(HEADER);
-    console.log(row('POST → stored result of `echo hello`, seen by a waiter', total));
-    console.log(row('  of it until the 202', posts));
+    console.log(row('POST → stored result of `echo hello`', stored.total));
+    console.log(row('  of it until the 202', stored.accepted));
+    console.log(row('POST run/sync → answer with the result', waited));
     for (const [label, samples] of Object.entries(parts)) console.log(row(label, samples));
     const [spawned, commit, socket, http] = Object.values(parts).map((samples) => percentile(samples, 0.5));
-    const p50 = percentile(total, 0.5);
+    const p50 = percentile(stored.total, 0.5);
     const share = (part) => `${part.toFixed(1)} ms (${Math.round((100 * part) / p50)} %)`;
-    // Committed on the way: the request, the claim, the result. On the wire: two requests, order and report with their acks.
+    // Committed on the way: the request, the claim, the result. On the wire: the request, the order, the report.
     console.log(
-      `  of the median: spawn ${share(spawned)}, 3 commits ${share(3 * commit)}, transport ${share(2 * http + 2 * socket)}, ` +
-        `the rest ${share(p50 - spawned - 3 * commit - 2 * http - 2 * socket)}`,
+      `  of the median: spawn ${share(spawned)}, 3 commits ${share(3 * commit)}, transport ${share(http + 2 * socket)}, ` +
+        `the rest ${share(p50 - spawned - 3 * commit - http - 2 * socket)}`,
     );
     console.log(
-      `  bars: p50 < 10 ms ${p50 < 10 ? 'met' : 'MISSED'}, p99 < 30 ms ${percentile(total, 0.99) < 30 ? 'met' : 'MISSED'}`,
+      `  bars: p50 < 10 ms ${p50 < 10 ? 'met' : 'MISSED'}, p99 < 30 ms ${percentile(stored.total, 0.99) < 30 ? 'met' : 'MISSED'}`,
     );
     const restarted = await restart(stand, child);
     const before = [stand.server.pid, restarted.child.pid].map(cpuSeconds);
@@ -70,6 +71,38 @@ export async function run(root) {
   } finally {
     await stand.close();
   }
+}
+
+/**
+ * From the moment a POST leaves until the commit that holds its result, by PostgreSQL's own commit timestamps: nobody
+ * who waits or looks takes time from the run itself.
+ */
+async function storedTimes(stand, hostId) {
+  const began = new Map();
+  const accepted = [];
+  for (let i = -WARM_UP; i < RUNS; i++) {
+    const start = performance.now();
+    const { execution_id } = await stand.api.post('/api/v1/fleet/scripts/run', {
+      host_id: hostId,
+      script_contents: 'echo hello',
+    });
+    if (i >= 0) {
+      began.set(execution_id, performance.timeOrigin + start);
+      accepted.push(performance.now() - start);
+    }
+    await delay(PAUSE_MS);
+  }
+  const client = new pg.Client({ connectionString: stand.postgres.url });
+  await client.connect();
+  const { rows } = await client.query(
+    `SELECT uuid, state, exit_code, extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000 AS stored FROM targets WHERE uuid = ANY($1)`,
+    [[...began.keys()]],
+  );
+  await client.end();
+  if (rows.length !== RUNS || rows.some((row) => row.state !== 'finished' || row.exit_code !== 0)) {
+    throw new Error('a run has no result');
+  }
+  return { total: rows.map((row) => Number(row.stored) - began.get(row.uuid)), accepted };
 }
 
 async function restart(stand, child) {

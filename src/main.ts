@@ -1,5 +1,5 @@
 import { loadSettings, SettingsError, type Settings } from '#libs/platform/config/index';
-import { type RunningServer, startServer } from './server.js';
+import { type RunningServer } from './server.js';
 
 /** A start that failed is one clear line, not a stack. */
 function giveUp(message: string, code: number): never {
@@ -29,7 +29,10 @@ function explain(error: unknown, settings: Settings): string {
 const settings = readSettings();
 process.title = 'muster-server';
 
-const starting = startServer(settings, (error) => giveUp(error.message, 1));
+// Only now: what the server is made of takes a second to load, a bad setting should not.
+const starting = import('./server.js').then(({ startServer }) =>
+  startServer(settings, (error) => giveUp(error.message, 1)),
+);
 let stopping = false;
 
 function stop(): void {

@@ -20,19 +20,33 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.put, path.patch, path.delete])
-      if (operation) tellApart(operation);
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+      if (operation) complete(operation);
+    }
   }
   return document;
 }
 
-/** A comment's first paragraph is the summary, the rest the description; lines are wrapped for the source only. */
-function tellApart(operation: { summary?: string; description?: string }): void {
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** What is the same for every route, and need not be said at each. */
+function complete(operation: Operation): void {
+  // A comment's first paragraph is the summary, the rest the description; lines are wrapped for the source only.
   const [summary = '', ...rest] = (operation.summary ?? '')
     .split('\n\n')
     .map((paragraph) => paragraph.replaceAll('\n', ' '));
   operation.summary = summary;
   if (rest.length > 0) operation.description = rest.join('\n\n');
+  const envelope = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorEnvelopeDto' } } };
+  const also = (status: number, description: string): void => {
+    operation.responses[status] ??= { description, content: envelope };
+  };
+  if (operation.requestBody) {
+    also(413, 'The body is too large.');
+    also(415, 'The body is of another type, or of an encoding that is not understood.');
+  }
+  if (operation.parameters?.some((p) => 'in' in p && p.in === 'path'))
+    also(400, 'A parameter makes no sense.');
 }
 
 /** Serves `/docs` and `/openapi.json`. */

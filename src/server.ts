@@ -33,7 +33,7 @@ export async function startServer(
   const pino = createLogger(settings.logLevel);
   const logger = new PinoLoggerService(pino);
   Logger.overrideLogger(logger);
-  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDirectory(settings.dataDir);
   const postgres = settings.databaseUrl === null ? await ownPostgres(settings, onFatal) : null;
   try {
     const dataSource = await connectDatabase(
@@ -85,6 +85,15 @@ export function configure(
     (app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouteLayer[] } }).router.stack;
   app.useGlobalFilters(new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path)));
   serveOpenApi(app);
+}
+
+async function makeDataDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`MUSTER_DATA_DIR: cannot create ${path} (${code})`, { cause: error });
+  }
 }
 
 function ownPostgres(settings: Settings, onFatal: (error: Error) => void): Promise<EmbeddedPostgres> {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function openStand(root) {
   const { startEmbeddedPostgres } = await import(join(root, 'dist/libs/platform/database/embedded/index.js'));
   const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: () => undefined });
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    log: () => undefined,
+    flags: ['-c', 'track_commit_timestamp=on'],
+  });
   const children = [];
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -38,15 +43,24 @@ export async function openStand(root) {
     MUSTER_ENROLL_SECRET: secret,
   });
   await until(async () => (await fetch(`${url}/readyz`)).ok);
-  const call = async (method, path, body, headers = {}) => {
-    const answer = await fetch(url + path, {
-      method,
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: body && JSON.stringify(body),
+  const keepAlive = new Agent({ keepAlive: true });
+  const call = (method, path, body, headers = {}) =>
+    new Promise((resolve, reject) => {
+      const sent = request(url + path, {
+        method,
+        agent: keepAlive,
+        headers: { ...headers, 'content-type': 'application/json' },
+      });
+      sent.once('error', reject).once('response', (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part) => (text += part));
+        answer.once('end', () => {
+          if (answer.statusCode < 300) resolve(JSON.parse(text));
+          else reject(new Error(`${method} ${path}: ${answer.statusCode} ${text}`));
+        });
+      });
+      sent.end(body && JSON.stringify(body));
     });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
-  };
   const { token } = await call('POST', '/api/v1/fleet/login', {
     email: 'bench@example.com',
     password: 'bench-password-1',

@@ -23,11 +23,12 @@ export interface RunnableHost {
   readonly id: number;
   /** null: its agent has not said yet. */
   readonly scriptsEnabled: boolean | null;
+  readonly online: boolean;
 }
 
 const RUNNABLE = {
   name: 'host_runnable',
-  text: 'SELECT id, scripts_enabled AS "scriptsEnabled" FROM hosts WHERE id = $1',
+  text: 'SELECT id, scripts_enabled AS "scriptsEnabled", online FROM hosts WHERE id = $1',
 };
 
 /** Hosts by id, by name, in lists. */
@@ -95,6 +96,9 @@ export class HostsService {
     }
     const key = ORDER_COLUMNS[(options.orderKey ?? 'id') as keyof typeof ORDER_COLUMNS];
     const direction = options.descending ? 'DESC' : 'ASC';
+    if (options.after !== null) {
+      query.andWhere(`host.${key} ${options.descending ? '<' : '>'} :after`, { after: options.after });
+    }
     query.orderBy(`host.${key}`, direction);
     if (key !== 'id') query.addOrderBy('host.id', direction);
     return query.limit(options.limit).offset(options.offset).getMany();

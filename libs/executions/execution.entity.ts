@@ -11,6 +11,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   clean_env?: boolean;
   user?: string;
+  /** The caller waits for the result: Fleet words its answers differently. */
+  sync?: true;
 }
 
 /** One request to run something, on one or more hosts; frozen when it is made. */

@@ -1,10 +1,23 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString, Matches } from 'class-validator';
+import { IsIn, IsOptional, IsString, Matches, ValidateBy } from 'class-validator';
 import { EXECUTION_KINDS, type ExecutionKind } from './execution.entity.js';
 import { TARGET_STATES, type TargetState } from './states.js';
 
 const whole = (name: string): PropertyDecorator =>
   Matches(/^\d{1,15}$/, { message: `${name} must be a whole number` });
+
+const TIME = /^(?!0000)\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+
+/** A date, or a date and time, that exists. */
+const time = (name: string): PropertyDecorator =>
+  ValidateBy({
+    name: 'time',
+    validator: {
+      validate: (value: unknown) =>
+        typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value)),
+      defaultMessage: () => `${name} must be an ISO 8601 time such as 2026-01-31T12:00:00Z`,
+    },
+  });
 
 export class ExecutionListQueryDto {
   @ApiPropertyOptional({ enum: EXECUTION_KINDS })
@@ -24,12 +37,12 @@ export class ExecutionListQueryDto {
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Requested at or after this time.' })
   @IsOptional()
-  @IsISO8601({}, { message: 'since must be an ISO 8601 time' })
+  @time('since')
   since?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Requested before this time.' })
   @IsOptional()
-  @IsISO8601({}, { message: 'until must be an ISO 8601 time' })
+  @time('until')
   until?: string;
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 1000, default: 50 })

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform/database/index';
 import { type ReasonCode } from '#libs/protocol/index';
-import { type ExecutionKind } from './execution.entity.js';
+import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { FINAL_STATES, sqlList, type TargetState } from './states.js';
 
 export interface ExecutionRow {
@@ -13,6 +13,7 @@ export interface ExecutionRow {
   created_at: Date;
   expires_at: Date | null;
   timeout_seconds: number;
+  options: RunOptions;
 }
 
 export interface TargetRow {
@@ -45,21 +46,26 @@ export interface ChunkRow {
   data: Buffer;
   /** Bytes that were dropped right before this chunk; null when none. */
   dropped_before: string | null;
+  /** The page has as many bytes as a page may have; more may follow. */
+  full: boolean;
 }
 
 export interface ExecutionFilter {
   readonly kind: string | null;
   readonly state: string | null;
   readonly hostId: number | null;
-  readonly since: string | null;
-  readonly until: string | null;
+  readonly since: Date | null;
+  readonly until: Date | null;
   /** Internal id; only older ones. */
   readonly before: string | null;
   readonly limit: number;
 }
 
+/** Bytes of output in one page: an answer is built in memory. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
 const EXECUTION =
-  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds';
+  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options';
 const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, t.state, t.reason, t.message, t.stop_by, t.exit_code, t.signal,
   t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
 const FINAL = sqlList(FINAL_STATES);
@@ -81,10 +87,14 @@ const SQL = {
   },
   chunks: {
     name: 'chunks_after',
-    text: `SELECT c.seq, c.target_id, c.stream, c.at, c.data, CASE WHEN t.gap_chunk = c.chunk_no THEN t.dropped_bytes END AS dropped_before
-           FROM output_chunks c JOIN targets t ON t.id = c.target_id
-           WHERE c.execution_id = $1 AND c.seq > $2 AND ($3::bigint IS NULL OR c.target_id = $3) AND ($4::text IS NULL OR c.stream = $4)
-           ORDER BY c.seq LIMIT $5`,
+    text: `SELECT seq, target_id, stream, at, data, dropped_before, $6 <= upto AS full FROM (
+             SELECT page.*, sum(octet_length(data)) OVER (ORDER BY seq) AS upto FROM (
+               SELECT c.seq, c.target_id, c.stream, c.at, c.data, CASE WHEN t.gap_chunk = c.chunk_no THEN t.dropped_bytes END AS dropped_before
+               FROM output_chunks c JOIN targets t ON t.id = c.target_id
+               WHERE c.execution_id = $1 AND c.seq > $2 AND ($3::bigint IS NULL OR c.target_id = $3) AND ($4::text IS NULL OR c.stream = $4)
+               ORDER BY c.seq LIMIT $5
+             ) page
+           ) bounded WHERE upto - octet_length(data) < $6 ORDER BY seq`,
   },
   tail: {
     name: 'chunks_tail',
@@ -139,7 +149,7 @@ export class ExecutionsRepository {
     return row?.open ?? false;
   }
 
-  /** Ascending by seq, from right after the cursor. */
+  /** Ascending by seq, from right after the cursor; at most `limit` chunks, and no more after `PAGE_BYTES`. */
   chunks(
     executionId: string,
     after: number,
@@ -147,7 +157,7 @@ export class ExecutionsRepository {
     stream: string | null,
     limit: number,
   ): Promise<ChunkRow[]> {
-    return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit]);
+    return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit, PAGE_BYTES]);
   }
 
   /** The last bytes of a target's output, both streams in order of arrival: whole chunks, so a little more than asked for. */

@@ -57,22 +57,28 @@ export class ExecutionsService {
   /** @param waitSeconds answer when all targets have ended, or after this long */
   async get(uuid: string, waitSeconds = 0, signal?: AbortSignal): Promise<ExecutionDto> {
     const execution = await this.find(uuid);
-    let targets: TargetRow[] = [];
-    if (waitSeconds > 0) {
-      const limit = AbortSignal.timeout(waitSeconds * 1000);
-      for await (const _ of changes(
-        this.nudges,
-        execution.id,
-        signal ? AbortSignal.any([limit, signal]) : limit,
-      )) {
-        // Of thousands of targets the rows are read once, at the end.
-        if (targets.length > FEW_TARGETS && (await this.repository.isOpen(execution.id))) continue;
-        targets = await this.repository.targets([execution.id]);
-        if (!targets.some(isOpen)) return toExecutionDto(execution, targets);
-      }
-    }
-    targets = await this.repository.targets([execution.id]);
+    const targets =
+      waitSeconds > 0
+        ? await this.settled(execution.id, waitSeconds, signal)
+        : await this.repository.targets([execution.id]);
     return toExecutionDto(execution, targets);
+  }
+
+  /** The targets as they are when all of them have ended, the time is over, or the signal aborts. */
+  async settled(executionId: string, seconds: number, signal?: AbortSignal): Promise<TargetRow[]> {
+    const limit = AbortSignal.timeout(seconds * 1000);
+    let targets: TargetRow[] = [];
+    for await (const _ of changes(
+      this.nudges,
+      executionId,
+      signal ? AbortSignal.any([limit, signal]) : limit,
+    )) {
+      // Of thousands of targets the rows are read once, at the end.
+      if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId))) continue;
+      targets = await this.repository.targets([executionId]);
+      if (!targets.some(isOpen)) return targets;
+    }
+    return this.repository.targets([executionId]);
   }
 
   async list(query: ExecutionListQueryDto): Promise<ExecutionListDto> {
@@ -81,8 +87,8 @@ export class ExecutionsService {
       kind: query.kind ?? null,
       state: query.state ?? null,
       hostId: query.host === undefined ? null : (await this.hosts.identify(query.host)).id,
-      since: query.since ?? null,
-      until: query.until ?? null,
+      since: query.since === undefined ? null : new Date(query.since),
+      until: query.until === undefined ? null : new Date(query.until),
       before: query.after ?? null,
       limit: limit + 1,
     });
@@ -199,7 +205,7 @@ export class ExecutionsService {
     return {
       chunks: rows.map(toChunkDto),
       next: Number(rows.at(-1)?.seq ?? after),
-      done: !open && rows.length < limit,
+      done: !open && rows.length < limit && !rows.at(-1)?.full,
     };
   }
 }

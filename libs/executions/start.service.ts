@@ -9,6 +9,7 @@ import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { Nudges } from './results/nudges.js';
+import { IN_FLIGHT_STATES, sqlList } from './states.js';
 
 /** What is to be run; the dialect has checked its form. */
 export interface StartRequest {
@@ -30,6 +31,8 @@ export interface StartRequest {
   readonly idempotencyKey?: string | undefined;
   /** Refuse when a host has this many targets of the serial lane waiting. */
   readonly maxWaiting?: number;
+  /** Refuse when a host has anything of the serial lane that has not ended, with these words. */
+  readonly refuseWhenBusy?: string;
 }
 
 export interface Started {
@@ -59,6 +62,10 @@ const SQL = {
   waiting: {
     name: 'targets_waiting',
     text: `SELECT host_id FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state = 'queued' GROUP BY host_id HAVING count(*) >= $2 LIMIT 1`,
+  },
+  busy: {
+    name: 'targets_busy',
+    text: `SELECT host_id FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state IN ('queued', ${sqlList(IN_FLIGHT_STATES)}) LIMIT 1`,
   },
   byKey: {
     name: 'execution_by_key',
@@ -124,7 +131,7 @@ export class StartService {
     request: StartRequest,
     digest: Buffer | null,
   ): Promise<Started> {
-    const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting } = request;
+    const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting, refuseWhenBusy } = request;
     const { contents, audit, settings } = this;
     const stdinSha256 = stdin ? await contents.put(tx, stdin) : null;
     const uuid = randomUUID();
@@ -137,8 +144,9 @@ export class StartService {
       content_sha256: sha256.toString('hex'),
     };
     // Sent together: none of them needs the other's result.
-    const [[full], , [execution]] = await Promise.all([
+    const [[full], [busy], , [execution]] = await Promise.all([
       maxWaiting === undefined ? [] : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
+      refuseWhenBusy === undefined ? [] : tx.query<{ host_id: number }>(SQL.busy, [hostIds]),
       contents.put(tx, content),
       tx.query<{ id: string }>(SQL.insertExecution, [
         uuid,
@@ -171,6 +179,7 @@ export class StartService {
       const reason = `cannot queue more than ${maxWaiting} scripts per host`;
       throw new DomainError('invalid_conflict', { name: 'script_id', reason });
     }
+    if (busy) throw new DomainError('invalid_conflict', { name: 'script_id', reason: refuseWhenBusy ?? '' });
     if (!execution) throw new Error('INSERT … RETURNING gave no row');
     return { id: execution.id, uuid, created: true };
   }

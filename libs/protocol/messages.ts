@@ -23,38 +23,46 @@ export type Stream = z.infer<typeof Stream>;
 export const Lane = z.enum(['serial', 'parallel']);
 export type Lane = z.infer<typeof Lane>;
 
+/** Text without NUL, which neither XML nor PostgreSQL can hold; firmware has been seen to say it. */
+const text = (max: number, min = 0): z.ZodType<string, string> =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .transform((value) => value.replaceAll('\0', ''));
+
 /** What a host is, as its agent sees it. Everything but the first four may be unknown. */
 export const HostFacts = z.object({
-  hostname: z.string().min(1).max(255),
+  hostname: text(255, 1),
   /** osquery's `os_version.platform`: debian, ubuntu, darwin, windows… */
-  platform: z.string().max(64),
-  os_version: z.string().max(255),
-  arch: z.string().max(64),
-  platform_like: z.string().max(255).default(''),
-  code_name: z.string().max(64).default(''),
-  build: z.string().max(255).default(''),
-  kernel_version: z.string().max(255).default(''),
-  computer_name: z.string().max(255).default(''),
+  platform: text(64),
+  os_version: text(255),
+  arch: text(64),
+  platform_like: text(255).default(''),
+  code_name: text(64).default(''),
+  build: text(255).default(''),
+  kernel_version: text(255).default(''),
+  computer_name: text(255).default(''),
   /** Bytes. */
   memory: count.default(0),
-  cpu_type: z.string().max(64).default(''),
-  cpu_subtype: z.string().max(64).default(''),
-  cpu_brand: z.string().max(255).default(''),
+  cpu_type: text(64).default(''),
+  cpu_subtype: text(64).default(''),
+  cpu_brand: text(255).default(''),
   cpu_physical_cores: count.default(0),
   cpu_logical_cores: count.default(0),
-  hardware_vendor: z.string().max(255).default(''),
-  hardware_model: z.string().max(255).default(''),
-  hardware_version: z.string().max(255).default(''),
-  hardware_serial: z.string().max(255).default(''),
-  primary_ip: z.string().max(64).default(''),
-  primary_mac: z.string().max(64).default(''),
+  hardware_vendor: text(255).default(''),
+  hardware_model: text(255).default(''),
+  hardware_version: text(255).default(''),
+  hardware_serial: text(255).default(''),
+  primary_ip: text(64).default(''),
+  primary_mac: text(64).default(''),
   addresses: z
     .array(
       z.object({
-        interface: z.string().max(64),
-        address: z.string().max(64),
+        interface: text(64),
+        address: text(64),
         family: z.enum(['IPv4', 'IPv6']),
-        mac: z.string().max(64),
+        mac: text(64),
         internal: z.boolean(),
       }),
     )
@@ -75,15 +83,15 @@ export type AgentLabels = z.infer<typeof AgentLabels>;
 
 /** POST ENROLL_PATH. The pair (hardware_uuid, instance) is the machine: enrolling it again keeps the host's id. */
 export const EnrollRequest = z.object({
-  enroll_secret: z.string().min(1).max(255),
+  enroll_secret: text(255, 1),
   protocol: z.number().int(),
-  agent_version: z.string().max(64),
+  agent_version: text(64),
   /** The machine's own id: DMI product uuid, else machine-id, as a uuid in lower case. */
   hardware_uuid: uuid,
   /** Tells several agents on one machine apart; a digest of the state directory's path. */
-  instance: z.string().min(1).max(128),
+  instance: text(128, 1),
   /** `--hostname`, else the system's. */
-  hostname: z.string().min(1).max(255),
+  hostname: text(255, 1),
   facts: HostFacts,
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;
@@ -95,7 +103,7 @@ export type EnrollResponse = z.infer<typeof EnrollResponse>;
 export const Handshake = z.object({
   node_key: z.string().min(1).max(255),
   protocol: z.number().int(),
-  agent_version: z.string().max(64),
+  agent_version: text(64),
 });
 export type Handshake = z.infer<typeof Handshake>;
 
@@ -110,7 +118,7 @@ export type KnownAttempt = z.infer<typeof KnownAttempt>;
 export const Hello = z.object({
   /** Names this journal; a new one (state directory lost) means that earlier attempts' outcomes are unknown. */
   journal_id: uuid,
-  hostname: z.string().min(1).max(255),
+  hostname: text(255, 1),
   /** How many runs of the parallel lane this agent takes at once. */
   parallel_slots: z.number().int().min(1).max(1024),
   scripts_enabled: z.boolean(),

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { DomainError } from '#libs/platform/errors/index';
 
 /** Failures within a minute after which an account, or an address, has to wait. */
@@ -19,20 +19,24 @@ export class LoginLimiter {
     duration: WINDOW_SECONDS,
   });
 
-  /** @throws DomainError rate_limited, the same whether or not the account exists */
-  async check(email: string, address: string): Promise<void> {
-    const spent = await Promise.all([this.accounts.get(email), this.addresses.get(address)]);
-    const limits = [FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS];
-    spent.forEach((entry, i) => {
-      if (entry === null || entry.consumedPoints < (limits[i] ?? 0)) return;
-      const seconds = Math.max(1, Math.ceil(entry.msBeforeNext / 1000));
+  /**
+   * Takes a try from both before the password is looked at, so that tries that come all at once are counted too;
+   * `succeeded` gives it back.
+   * @throws DomainError rate_limited, the same whether or not the account exists
+   */
+  async take(email: string, address: string): Promise<void> {
+    try {
+      await Promise.all([this.accounts.consume(email), this.addresses.consume(address)]);
+    } catch (refusal) {
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      const seconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
       throw new DomainError('rate_limited', `limit exceeded, retry after: ${seconds}s`, {
         retryAfter: seconds,
       });
-    });
+    }
   }
 
-  async failed(email: string, address: string): Promise<void> {
-    await Promise.all([this.accounts.penalty(email), this.addresses.penalty(address)]);
+  async succeeded(email: string, address: string): Promise<void> {
+    await Promise.all([this.accounts.reward(email), this.addresses.reward(address)]);
   }
 }

@@ -1,4 +1,5 @@
-import { generatePassword, hashPassword, passwordMatches, passwordProblem } from './passwords.js';
+import { passwordProblem } from '#libs/platform/auth/index';
+import { generatePassword, hashPassword, passwordMatches } from './passwords.js';
 
 describe('passwords', () => {
   it.each(['short1!', 'no-number-in-here', 'nosymbol12345678', ''])(

@@ -1,7 +1,7 @@
 import { Type } from 'class-transformer';
 import {
   IsBoolean,
-  IsEmail,
+  Matches,
   IsNotEmpty,
   IsObject,
   IsOptional,
@@ -16,6 +16,7 @@ export class LoginDto {
   @IsString({ message: 'email must be a string' })
   @IsNotEmpty({ message: 'email must not be empty' })
   @MaxLength(255)
+  @Matches(/^[^\0]*$/, { message: 'email must not contain a NUL character' })
   email!: string;
 
   @IsString({ message: 'password must be a string' })
@@ -35,7 +36,7 @@ export class SetupAdminDto {
   name!: string;
 
   /** @example "admin@example.com" */
-  @IsEmail({}, { message: 'email must be an e-mail address' })
+  @IsString({ message: 'email must be a string' })
   @MaxLength(255)
   email!: string;
 

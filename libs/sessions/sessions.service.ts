@@ -13,10 +13,10 @@ import { UsersService } from './users.service.js';
 
 const SQL = {
   insert: { text: 'INSERT INTO sessions (user_id, token_hash) VALUES ($1, $2)' },
-  // The row is touched once a minute, not on every request: expiry is counted in days.
+  // The row is touched once a minute ($3), not on every request: expiry is counted in days.
   authenticate: {
     name: 'session_authenticate',
-    text: `SELECT s.id, s.user_id, u.email, u.global_role, s.accessed_at < now() - interval '1 minute' AS touch,
+    text: `SELECT s.id, s.user_id, u.email, u.global_role, s.accessed_at < now() - make_interval(secs => $3) AS touch,
              NOT u.api_only AND $2::int > 0 AND s.accessed_at < now() - make_interval(secs => $2) AS expired
            FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1`,
   },
@@ -28,6 +28,9 @@ const SQL = {
   },
   delete: { text: 'DELETE FROM sessions WHERE id = $1' },
 };
+
+/** Uses within this time of each other are written down once; of short sessions a tenth. */
+const TOUCH_SECONDS = 60;
 
 interface AuthenticatedRow {
   id: number;
@@ -64,9 +67,11 @@ export class SessionsService extends Authenticator {
 
   /** @throws DomainError credentials_invalid */
   async authenticate(token: string, address: string): Promise<Caller> {
+    const { sessionSeconds } = this.settings;
     const [row] = await this.database.query<AuthenticatedRow>(SQL.authenticate, [
       hashToken(token),
-      this.settings.sessionSeconds,
+      sessionSeconds,
+      Math.min(TOUCH_SECONDS, sessionSeconds / 10),
     ]);
     if (!row) throw new DomainError('credentials_invalid', 'Authentication required');
     if (row.expired) {
@@ -80,10 +85,9 @@ export class SessionsService extends Authenticator {
   /** @throws DomainError login_failed (whatever was wrong), rate_limited */
   async login(email: string, password: string, address: string): Promise<{ user: User; token: string }> {
     const account = email.toLowerCase();
-    await this.limiter.check(account, address);
+    await this.limiter.take(account, address);
     const user = await this.users.findByEmail(account);
     if (!(await passwordMatches(user?.passwordHash ?? null, password)) || !user) {
-      await this.limiter.failed(account, address);
       await this.audit.record(null, {
         userId: null,
         email: account,
@@ -93,6 +97,7 @@ export class SessionsService extends Authenticator {
       });
       throw new DomainError('login_failed', 'Authentication failed');
     }
+    await this.limiter.succeeded(account, address);
     const token = await this.database.transaction(async (tx) => {
       await this.audit.record(tx, {
         userId: user.id,

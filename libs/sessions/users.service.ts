@@ -3,10 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { isEmail } from 'class-validator';
 import { Repository } from 'typeorm';
-import { type GlobalRole } from '#libs/platform/auth/index';
+import { type GlobalRole, passwordProblem } from '#libs/platform/auth/index';
 import { type Transaction } from '#libs/platform/database/index';
 import { DomainError, type FieldProblem } from '#libs/platform/errors/index';
-import { hashPassword, passwordProblem } from './passwords.js';
+import { hashPassword } from './passwords.js';
 import { type UserDto } from './sessions.dto.js';
 import { User } from './user.entity.js';
 

@@ -80,6 +80,8 @@ export class AgentGateway
       const hello = Hello.parse(body);
       this.connections.drop(hostId, socket);
       const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
+      // A newer connection of this host may have come meanwhile: its row must stand.
+      if (socket.disconnected) throw new Error('the connection has ended');
       await this.presence.connected({ hostId, connectionId: socket.id, agentVersion, hello });
       if (socket.disconnected) await this.presence.disconnected(hostId, socket.id);
       else this.connections.add(socket);

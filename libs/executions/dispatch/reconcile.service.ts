@@ -59,7 +59,6 @@ export class ReconcileService {
     const open = await this.openRows.add(hostId);
     const known = new Set(hello.attempts.map((a) => a.attempt_id));
     const inFlight = new Set(open.map((row) => row.attempt_id));
-    const repeat: OrderRow[] = [];
     const stop: StopRow[] = [];
     for (const row of open) {
       const { attempt_id: attemptId, stop_reason, stop_by } = row;
@@ -76,18 +75,24 @@ export class ReconcileService {
         });
       } else if (stop_reason !== null) {
         stop.push({ attempt_id: attemptId, host_id: hostId, stop_reason, stop_by });
-      } else if (!known.has(attemptId)) {
-        repeat.push(row);
       }
     }
     return {
       stale: hello.attempts.map((a) => a.attempt_id).filter((id) => !inFlight.has(id)),
       resume: async () => {
         this.stops.send(stop);
-        await this.dispatcher.send(repeat);
+        await this.dispatcher.send(await this.undelivered(hostId, known));
         this.dispatcher.wake([hostId]);
       },
     };
+  }
+
+  /** Asked once the host is registered: a claim may have been committed since its rows were compared. */
+  private async undelivered(hostId: number, known: ReadonlySet<string>): Promise<OrderRow[]> {
+    const open = await this.openRows.add(hostId);
+    return open.filter(
+      (row) => row.state === 'dispatched' && row.stop_reason === null && !known.has(row.attempt_id),
+    );
   }
 
   private async read(hostIds: number[]): Promise<OpenRow[][]> {

@@ -10,16 +10,26 @@ export interface ScriptOutcome {
 }
 
 /** Fleet's own words (`reference/fleet.md`, 3.3): its clients show, and some compare, them. */
-const MESSAGES = {
-  waiting: 'Script is running or will run when the host comes online.',
+export const MESSAGES = {
+  async: 'Script is running or will run when the host comes online.',
+  unheard:
+    "Fleet didn't hear back from the host in under 5 minutes (timeout for live scripts). Fleet doesn't know if the script ran because it didn't receive the result. Go to Fleet and check Host details > Activities to see script results.",
+  busy: 'A script is already running on this host. Please wait about 5 minutes to let it finish.',
   timeout: (seconds: number): string =>
     `Timeout. Fleet stopped the script after ${seconds} seconds to protect host performance.`,
   disabled:
     'Scripts are disabled for this host. To run scripts, deploy the fleetd agent with scripts enabled.',
 };
 
+/** How the one who asked waits: not at all, still (`busy`), or in vain. */
+export type Waiting = 'async' | 'busy' | 'unheard';
+
 /** The "Fleet script result" column of the table of outcomes; null where the result is a 404 (cancelled before it started). */
-export function toScriptOutcome(target: TargetRow, timeoutSeconds: number): ScriptOutcome | null {
+export function toScriptOutcome(
+  target: TargetRow,
+  timeoutSeconds: number,
+  waiting: Waiting = 'async',
+): ScriptOutcome | null {
   const said = (exitCode: number, message: string): ScriptOutcome => ({ exitCode, message, output: null });
   switch (target.state) {
     case 'waiting_approval':
@@ -28,7 +38,7 @@ export function toScriptOutcome(target: TargetRow, timeoutSeconds: number): Scri
     case 'dispatched':
     case 'running':
     case 'terminating':
-      return { exitCode: null, message: MESSAGES.waiting, output: null };
+      return { exitCode: null, message: MESSAGES[waiting], output: null };
     case 'finished':
       return said(target.exit_code ?? 128 + (target.signal ?? 0), '');
     case 'timed_out':

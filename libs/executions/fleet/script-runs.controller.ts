@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
@@ -7,13 +7,21 @@ import {
   ApiHeader,
   ApiNotFoundResponse,
   ApiOkResponse,
+  ApiRequestTimeoutResponse,
   ApiTags,
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
+import { type Request, type Response } from 'express';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ErrorEnvelopeDto } from '#libs/platform/http/index';
-import { RunScriptDto, RunScriptResponseDto, ScriptResultDto } from './script-runs.dto.js';
+import { closed } from '../results/server-sent-events.js';
+import {
+  RunScriptDto,
+  RunScriptResponseDto,
+  ScriptResultDto,
+  SyncScriptResultDto,
+} from './script-runs.dto.js';
 import { ScriptRunsService } from './script-runs.service.js';
 
 @ApiTags('Scripts')
@@ -73,6 +81,43 @@ export class ScriptRunsController {
       });
     }
     return this.runs.run(caller, dto, key);
+  }
+
+  /**
+   * Run script and wait for its result
+   *
+   * For an online host on which nothing else runs or waits. Without a result within six minutes the answer is 408, and the run goes on.
+   */
+  @Post('run/sync')
+  @HttpCode(200)
+  @Allow('script:run')
+  @ApiBody({
+    type: RunScriptDto,
+    examples: {
+      'a script of one line': { value: { host_id: 1, script_contents: 'echo "hello from $(hostname)"' } },
+    },
+  })
+  @ApiOkResponse({ type: SyncScriptResultDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is of the wrong type.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host or saved script.' })
+  @ApiRequestTimeoutResponse({
+    type: SyncScriptResultDto,
+    description: 'No result yet; `execution_id` finds it later.',
+  })
+  @ApiConflictResponse({ type: ErrorEnvelopeDto, description: 'A script runs or waits on this host.' })
+  @ApiUnprocessableEntityResponse({
+    type: ErrorEnvelopeDto,
+    description: 'As for run; or the host is offline.',
+  })
+  async runAndWait(
+    @CurrentCaller() caller: Caller,
+    @Body() dto: RunScriptDto,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<SyncScriptResultDto> {
+    const { done, body } = await this.runs.runAndWait(caller, dto, closed(request));
+    if (!done) response.status(408);
+    return body;
   }
 
   /** Get script result */

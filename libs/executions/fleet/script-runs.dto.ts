@@ -87,3 +87,24 @@ export class ScriptResultDto {
   /** Output is longer than what is shown here; the rest is at /api/v1/executions/:id/output. */
   truncated!: boolean;
 }
+
+/** What a caller who waited gets: 200 with the result, or 408 when there is none yet. */
+export class SyncScriptResultDto {
+  host_id!: number;
+  execution_id!: string;
+  script_contents!: string;
+  script_id!: number | null;
+  policy_id!: number | null;
+  team_id!: number | null;
+  /** null: not heard of within the wait. -1: killed, timed out, never started, or lost. -2: scripts are disabled on that host. */
+  exit_code!: number | null;
+  /** The last MiB of stdout and stderr, in order of arrival, as text. */
+  output!: string;
+  message!: string;
+  /** Whole seconds. */
+  runtime!: number;
+  /** Seconds it was allowed to run. */
+  timeout!: number | null;
+  host_timeout!: boolean;
+  truncated!: boolean;
+}

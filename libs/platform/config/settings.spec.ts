@@ -29,7 +29,7 @@ describe('loadSettings', () => {
     [{ MUSTER_DATABASE_URL: 'nonsense' }, 'MUSTER_DATABASE_URL: must be a postgres:// URL'],
     [{ MUSTER_LOG_LEVEL: 'loud' }, 'MUSTER_LOG_LEVEL: must be error, warn, info or debug'],
     [
-      { MUSTER_ADMIN_EMAIL: 'nobody', MUSTER_ADMIN_PASSWORD: 'x' },
+      { MUSTER_ADMIN_EMAIL: 'nobody', MUSTER_ADMIN_PASSWORD: 'long enough 1!' },
       'MUSTER_ADMIN_EMAIL: must be an e-mail address',
     ],
     [

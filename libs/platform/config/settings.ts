@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
+import { passwordProblem } from '../auth/password-criteria.js';
 
 /** Injection token for the validated settings: `@Inject(SETTINGS) settings: Settings`. */
 export const SETTINGS = Symbol('settings');
@@ -64,7 +66,13 @@ const Environment = z.object({
     .refine(() => false, 'several server replicas are not supported by this version; leave it unset')
     .optional(),
   MUSTER_ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
-  MUSTER_ADMIN_PASSWORD: z.string().optional(),
+  MUSTER_ADMIN_PASSWORD: z
+    .string()
+    .superRefine((password, context) => {
+      const problem = passwordProblem(password);
+      if (problem) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional(),
   MUSTER_FIRST_ADMIN: z.literal('generate', "must be 'generate' or unset").optional(),
   MUSTER_ENROLL_SECRET: z.string().max(255, 'must have at most 255 characters').optional(),
   MUSTER_TLS_CERT: z.string().optional(),
@@ -108,13 +116,7 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
         ? { email: e.MUSTER_ADMIN_EMAIL.toLowerCase(), password: e.MUSTER_ADMIN_PASSWORD }
         : (e.MUSTER_FIRST_ADMIN ?? null),
     enrollSecret: e.MUSTER_ENROLL_SECRET ?? null,
-    tls:
-      e.MUSTER_TLS_CERT !== undefined && e.MUSTER_TLS_KEY !== undefined
-        ? {
-            cert: readPem('MUSTER_TLS_CERT', e.MUSTER_TLS_CERT),
-            key: readPem('MUSTER_TLS_KEY', e.MUSTER_TLS_KEY),
-          }
-        : null,
+    tls: readTls(e.MUSTER_TLS_CERT, e.MUSTER_TLS_KEY),
     logLevel: e.MUSTER_LOG_LEVEL,
     heartbeatSeconds: e.MUSTER_HEARTBEAT_SECONDS,
     leaseSeconds: e.MUSTER_LEASE_SECONDS,
@@ -129,6 +131,28 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
 export function serverUrl(settings: Pick<Settings, 'host' | 'port' | 'tls'>): string {
   const host = ['0.0.0.0', '::'].includes(settings.host) ? '127.0.0.1' : settings.host;
   return `${settings.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${settings.port}`;
+}
+
+function readTls(certPath: string | undefined, keyPath: string | undefined): Settings['tls'] {
+  if (certPath === undefined || keyPath === undefined) return null;
+  const cert = readPem('MUSTER_TLS_CERT', certPath);
+  const key = readPem('MUSTER_TLS_KEY', keyPath);
+  for (const [name, path, part] of [
+    ['MUSTER_TLS_CERT', certPath, { cert }],
+    ['MUSTER_TLS_KEY', keyPath, { key }],
+  ] as const) {
+    check(part, `${name}: ${path} cannot be used`);
+  }
+  check({ cert, key }, 'MUSTER_TLS_CERT and MUSTER_TLS_KEY do not belong together');
+  return { cert, key };
+}
+
+function check(parts: { cert?: string; key?: string }, complaint: string): void {
+  try {
+    createSecureContext(parts);
+  } catch (error) {
+    throw new SettingsError(`${complaint} (${(error as Error).message})`);
+  }
 }
 
 function readPem(name: string, path: string): string {

@@ -7,7 +7,7 @@ import {
   NotFoundException,
 } from '@nestjs/common';
 import { type Request, type Response } from 'express';
-import { isConnectionError } from '../database/index.js';
+import { isConnectionError, sqlState } from '../database/index.js';
 import { DomainError, type ErrorCode, type ErrorDialect } from '../errors/index.js';
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
@@ -80,6 +80,9 @@ function asDomainError(exception: unknown): DomainError | null {
     return new DomainError('unavailable', 'The database cannot be reached at the moment; try again.', {
       retryAfter: 1,
     });
+  // A value that PostgreSQL cannot hold, and no check before has named.
+  if (sqlState(exception)?.startsWith('22'))
+    return new DomainError('malformed', (exception as Error).message);
   if (exception instanceof HttpException) {
     const code = CODE_OF_STATUS[exception.getStatus()];
     if (code) return new DomainError(code, exception.message);

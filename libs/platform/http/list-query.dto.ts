@@ -31,6 +31,11 @@ export class ListQueryDto {
   @IsString()
   order_direction?: string;
 
+  @ApiPropertyOptional({ description: 'Only what comes after this value of order_key.' })
+  @IsOptional()
+  @IsString()
+  after?: string;
+
   @ApiPropertyOptional({ description: 'Only what contains this text.' })
   @IsOptional()
   @IsString()
@@ -43,6 +48,8 @@ export interface ListOptions {
   readonly page: number;
   readonly orderKey: string | null;
   readonly descending: boolean;
+  /** Only what comes after this value of the order key. */
+  readonly after: string | null;
   /** Trimmed; empty means everything. */
   readonly match: string;
 }
@@ -67,7 +74,10 @@ export function listOptions(query: ListQueryDto, orderKeys: readonly string[]): 
       reason: `must be one of ${orderKeys.join(', ')}`,
     });
   }
+  if (query.after !== undefined && orderKey === null)
+    throw new DomainError('malformed', 'order_key must be specified with after');
   return {
+    after: query.after ?? null,
     limit: perPage,
     offset: page * perPage,
     page,

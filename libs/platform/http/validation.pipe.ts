@@ -14,6 +14,9 @@ export class DtoPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'query') refuseNul(value);
+    if (metadata.type === 'param' && String(value).includes('\0'))
+      throw new DomainError('not_found', 'nothing bears this name');
     // Ids in paths have pipes of their own: Nest would make 1 of `0x1` before they look.
     if (metadata.type === 'param') return value;
     if (metadata.type === 'body' && metadata.metatype && !isObject(value)) {
@@ -37,4 +40,12 @@ function problems(errors: readonly ValidationError[], path = ''): FieldProblem[]
     // Decorators apply from the bottom up: the rule that is written first, the type, comes last.
     return [...own.slice(-1), ...problems(error.children ?? [], name)];
   });
+}
+
+/** No filter holds a NUL, and PostgreSQL's text cannot. */
+function refuseNul(value: unknown, name = 'base'): void {
+  if (typeof value === 'string' && value.includes('\0')) {
+    throw new DomainError('malformed', { name, reason: 'must not contain a NUL character' });
+  }
+  if (isObject(value)) for (const [key, item] of Object.entries(value as object)) refuseNul(item, key);
 }

@@ -37,8 +37,12 @@ export class Attempt {
   /** A message with a report of this attempt is on its way. */
   inFlight = false;
   ending: Ending | null = null;
+  /** Output that cannot be read back (the disk, somebody's rm): what comes from here on is gone, and said to be. */
+  broken = false;
   private startTold = false;
   private nextSeq = 0;
+  /** Bytes of output that the server has from this process. */
+  private told = 0;
 
   constructor(
     readonly id: string,
@@ -62,7 +66,7 @@ export class Attempt {
     if (this.forgotten || this.inFlight) return false;
     if (this.ending !== null) return true;
     if (!this.due || this.startedAt === null) return false;
-    return !this.startTold || (this.output !== null && this.output.available > this.nextSeq);
+    return !this.startTold || (!this.broken && this.output !== null && this.output.available > this.nextSeq);
   }
 
   /** The next report: not much larger than `budget` bytes, with at most so many chunks that travel as bytes. */
@@ -71,14 +75,18 @@ export class Attempt {
     if (!this.startTold && this.startedAt !== null) report.started_at = this.startedAt;
     // Read before the chunks: what comes while they are read belongs to the next report.
     const { ending, output } = this;
-    const end = output?.available ?? 0;
+    const end = this.broken ? 0 : (output?.available ?? 0);
     const chunks: Chunk[] = [];
     let cost = REPORT_OVERHEAD;
     let bytes = 0;
     let attachments = 0;
     let seq = this.nextSeq;
     for (; output !== null && seq < end; seq += 1) {
-      const stored = await output.read(seq);
+      const stored = await output.read(seq).catch(() => null);
+      if (stored === null) {
+        this.broken = true;
+        break;
+      }
       if (
         chunks.length > 0 &&
         (cost + stored.data.length > budget || bytes + stored.data.length > Limits.windowBytes)
@@ -94,7 +102,8 @@ export class Attempt {
       cost += stored.data.length + CHUNK_OVERHEAD;
     }
     if (chunks.length > 0) report.chunks = chunks;
-    if (ending !== null && seq >= end) report.ending = ending;
+    if (ending !== null && this.broken) report.ending = this.curtailed(ending, seq, bytes);
+    else if (ending !== null && seq >= end) report.ending = ending;
     return { report, bytes: cost, attachments };
   }
 
@@ -104,9 +113,21 @@ export class Attempt {
     const last = report.chunks?.at(-1);
     if (last !== undefined) {
       this.nextSeq = last.seq + 1;
+      for (const { data } of report.chunks ?? []) this.told += Buffer.byteLength(data);
       this.output?.release(this.nextSeq);
     }
     return report.ending !== undefined;
+  }
+
+  /** The ending of a run whose output from this chunk on cannot be told. */
+  private curtailed(ending: Ending, seq: number, bytes: number): Ending {
+    const missing = ending.stdout_bytes + ending.stderr_bytes - this.told - bytes;
+    return {
+      ...ending,
+      chunks: seq,
+      gap_seq: seq,
+      dropped_bytes: Math.max(ending.dropped_bytes, missing, 1),
+    };
   }
 }
 

@@ -126,13 +126,15 @@ export class Reporter {
       attempt.inFlight = true;
       try {
         const { report, bytes, attachments } = await attempt.prepare(budget, attachmentsLeft);
+        if (attempt.forgotten) continue;
+        if (attempt.broken)
+          this.log.error({ attempt_id: attempt.id }, 'output cannot be read back; the rest of it is lost');
         budget -= bytes;
         attachmentsLeft -= attachments;
         batch.set(attempt, report);
       } catch (error) {
         attempt.inFlight = false;
-        if (attempt.forgotten) continue;
-        this.log.error({ attempt_id: attempt.id, err: errorMessage(error) }, 'output cannot be read back');
+        this.log.error({ attempt_id: attempt.id, err: errorMessage(error) }, 'a report cannot be prepared');
         this.pause(RETRY_MS);
       }
     }
