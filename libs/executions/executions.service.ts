@@ -64,14 +64,23 @@ export class ExecutionsService {
     return toExecutionDto(execution, targets);
   }
 
-  /** The targets as they are when all of them have ended, the time is over, or the signal aborts. */
-  async settled(executionId: string, seconds: number, signal?: AbortSignal): Promise<TargetRow[]> {
+  /**
+   * The targets as they are when all of them have ended, the time is over, or the signal aborts.
+   * @param first `listen` when the execution was started just now: nothing can have ended yet
+   */
+  async settled(
+    executionId: string,
+    seconds: number,
+    signal?: AbortSignal,
+    first: 'look' | 'listen' = 'look',
+  ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(seconds * 1000);
     let targets: TargetRow[] = [];
     for await (const _ of changes(
       this.nudges,
       executionId,
       signal ? AbortSignal.any([limit, signal]) : limit,
+      first,
     )) {
       // Of thousands of targets the rows are read once, at the end.
       if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId))) continue;

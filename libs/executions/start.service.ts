@@ -4,9 +4,11 @@ import { type Lane } from '#libs/protocol/index';
 import { Audit } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
-import { Database, sqlState, type Transaction } from '#libs/platform/database/index';
+import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
+import { DispatcherService, ONE_SERIAL_IN_FLIGHT } from './dispatch/dispatcher.service.js';
+import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { Nudges } from './results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList } from './states.js';
@@ -44,6 +46,8 @@ export interface Started {
 }
 
 const DEFAULT_GRACE_SECONDS = 10;
+/** Unique index over requester and key. */
+const IDEMPOTENCY = 'executions_idempotency';
 
 const SQL = {
   insertExecution: {
@@ -76,11 +80,14 @@ const SQL = {
 /** Takes requests into the ledger: frozen content, options and hosts, one row per host, the audit row, one transaction. */
 @Injectable()
 export class StartService {
+  private readonly claiming = new Set<number>();
+
   constructor(
     private readonly database: Database,
     private readonly contents: ContentsService,
     private readonly audit: Audit,
     private readonly nudges: Nudges,
+    private readonly dispatcher: DispatcherService,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'outputCapBytes' | 'leaseSeconds'>,
   ) {}
 
@@ -91,20 +98,50 @@ export class StartService {
   async start(caller: Caller, request: StartRequest): Promise<Started> {
     const digest = request.idempotencyKey === undefined ? null : digestOf(request);
     try {
-      return await this.database.transaction(async (tx) => {
-        const known = await this.findByKey(tx, caller, request, digest);
-        if (known) return known;
-        const started = await this.insert(tx, caller, request, digest);
-        tx.afterCommit(() => this.nudges.wake(request.hostIds));
-        return started;
-      });
+      return await this.startAndClaim(caller, request, digest);
     } catch (error) {
+      // Another request for this host was claimed at the same moment: this one queues behind it.
+      if (violated(error) === ONE_SERIAL_IN_FLIGHT) return this.startOnce(caller, request, digest, false);
       // Two requests with one key at the same moment: the other one was first, and is the answer.
-      if (sqlState(error) !== '23505' || digest === null) throw error;
-      const known = await this.database.transaction((tx) => this.findByKey(tx, caller, request, digest));
-      if (!known) throw error;
-      return known;
+      if (violated(error) === IDEMPOTENCY) return this.startOnce(caller, request, digest, false);
+      throw error;
     }
+  }
+
+  /** Of several requests for one host at the same moment only one claims: the others would have to wait for it, and try again. */
+  private async startAndClaim(
+    caller: Caller,
+    request: StartRequest,
+    digest: Buffer | null,
+  ): Promise<Started> {
+    const [hostId] = request.hostIds;
+    if (hostId === undefined || request.hostIds.length > 1 || this.claiming.has(hostId)) {
+      return this.startOnce(caller, request, digest, false);
+    }
+    this.claiming.add(hostId);
+    try {
+      return await this.startOnce(caller, request, digest, true);
+    } finally {
+      this.claiming.delete(hostId);
+    }
+  }
+
+  private startOnce(
+    caller: Caller,
+    request: StartRequest,
+    digest: Buffer | null,
+    claim: boolean,
+  ): Promise<Started> {
+    return this.database.transaction(async (tx) => {
+      const known = await this.findByKey(tx, caller, request, digest);
+      if (known) return known;
+      const { started, claimed } = await this.insert(tx, caller, request, digest, claim);
+      tx.afterCommit(() => {
+        if (claimed.length === 0) this.nudges.wake(request.hostIds);
+        else this.dispatcher.sendClaimed(claimed);
+      });
+      return started;
+    });
   }
 
   private async findByKey(
@@ -130,7 +167,8 @@ export class StartService {
     caller: Caller,
     request: StartRequest,
     digest: Buffer | null,
-  ): Promise<Started> {
+    claim: boolean,
+  ): Promise<{ started: Started; claimed: OrderRow[] }> {
     const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting, refuseWhenBusy } = request;
     const { contents, audit, settings } = this;
     const stdinSha256 = stdin ? await contents.put(tx, stdin) : null;
@@ -144,8 +182,10 @@ export class StartService {
       content_sha256: sha256.toString('hex'),
     };
     // Sent together: none of them needs the other's result.
-    const [[full], [busy], , [execution]] = await Promise.all([
-      maxWaiting === undefined ? [] : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
+    const [[full], [busy], , [execution], , claimed] = await Promise.all([
+      maxWaiting === undefined || refuseWhenBusy !== undefined
+        ? []
+        : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
       refuseWhenBusy === undefined ? [] : tx.query<{ host_id: number }>(SQL.busy, [hostIds]),
       contents.put(tx, content),
       tx.query<{ id: string }>(SQL.insertExecution, [
@@ -165,6 +205,7 @@ export class StartService {
         digest,
       ]),
       tx.query(SQL.insertTargets, [uuid, lane, hostIds]),
+      claim && hostIds[0] !== undefined ? this.dispatcher.claimWithin(tx, hostIds[0]) : [],
       audit.record(tx, {
         userId,
         email,
@@ -181,7 +222,7 @@ export class StartService {
     }
     if (busy) throw new DomainError('invalid_conflict', { name: 'script_id', reason: refuseWhenBusy ?? '' });
     if (!execution) throw new Error('INSERT … RETURNING gave no row');
-    return { id: execution.id, uuid, created: true };
+    return { started: { id: execution.id, uuid, created: true }, claimed };
   }
 }
 

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type Order, ReasonCode } from '#libs/protocol/index';
-import { Database } from '#libs/platform/database/index';
+import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { ContentsService } from '#libs/scripts/index';
 import { Nudges } from '../results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList } from '../states.js';
@@ -45,6 +45,9 @@ const SQL = {
   },
 };
 
+/** The database's word for it: two runs of the serial lane in flight on one host. */
+export const ONE_SERIAL_IN_FLIGHT = 'targets_one_serial_in_flight';
+
 /** Hosts per claim statement. */
 const HOSTS_PER_CLAIM = 250;
 /** A sweep repeats orders that got no answer for this long; for the agent a repeated order is a known one. */
@@ -75,6 +78,15 @@ export class DispatcherService {
     if (this.woken.size > 0) this.working ??= this.work();
   }
 
+  /**
+   * Claims within the transaction that adds the work: one commit less before the order leaves, for a host that is
+   * connected and has nothing else to do. Send what it returns after the commit.
+   * @throws a unique violation of `ONE_SERIAL_IN_FLIGHT` when somebody else was faster; then leave it to `wake`
+   */
+  claimWithin(tx: Transaction, hostId: number): Promise<OrderRow[]> {
+    return this.agents.isConnected(hostId) ? tx.query<OrderRow>(SQL.claim, [[hostId]]) : Promise.resolve([]);
+  }
+
   /** Covers lost nudges and lost orders. */
   async sweep(): Promise<void> {
     const hosts = this.agents.connectedHosts();
@@ -85,6 +97,13 @@ export class DispatcherService {
     const open = new Set(unanswered.map((row) => row.attempt_id));
     for (const id of this.answered) if (!open.has(id)) this.answered.delete(id);
     await this.send(unanswered.filter((row) => !this.answered.has(row.attempt_id)));
+  }
+
+  /** Sends what `claimWithin` has returned, once that is committed. */
+  sendClaimed(rows: readonly OrderRow[]): void {
+    this.send(rows).catch((error: unknown) => {
+      this.logger.warn('an order could not be sent; the sweep tries again', { reason: String(error) });
+    });
   }
 
   /** Sends claimed rows; for a host that just said hello and does not know them, too. */
@@ -110,8 +129,10 @@ export class DispatcherService {
         const rows = await this.database.query<OrderRow>(SQL.claim, [hosts]);
         await this.send(rows);
       } catch (error) {
+        // A request claimed for itself meanwhile (`claimWithin`): the next look sees that.
+        if (violated(error) === ONE_SERIAL_IN_FLIGHT) for (const id of hosts) this.woken.add(id);
         // The sweep comes back to these hosts.
-        this.logger.warn('claim failed', { reason: String(error) });
+        else this.logger.warn('claim failed', { reason: String(error) });
       }
     }
     this.working = null;

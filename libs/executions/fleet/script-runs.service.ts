@@ -61,7 +61,7 @@ export class ScriptRunsService {
       options: { ...request.options, sync: true },
       refuseWhenBusy: MESSAGES.busy,
     });
-    const [target] = await this.executions.settled(id, SYNC_WAIT_SECONDS, signal);
+    const [target] = await this.executions.settled(id, SYNC_WAIT_SECONDS, signal, 'listen');
     const outcome = target && toScriptOutcome(target, request.timeoutSeconds, 'unheard');
     if (!target || !outcome) throw notFound('HostScriptResult', uuid);
     const { exitCode: exit_code, message } = outcome;

@@ -4,16 +4,18 @@ import { type Nudges } from './nudges.js';
 const POLL_MS = 5_000;
 
 /**
- * Yields once at the start and then whenever the execution may have changed, until the signal aborts.
+ * Yields once at the start (unless it is to `listen` first) and then whenever the execution may have changed, until the
+ * signal aborts.
  * Changes that come while the consumer is busy are folded into one.
  */
 export async function* changes(
   nudges: Nudges,
   executionId: string,
   signal: AbortSignal,
+  first: 'look' | 'listen' = 'look',
 ): AsyncGenerator<void> {
   let wake: () => void = () => undefined;
-  let pending = true;
+  let pending = first === 'look';
   const notice = (): void => {
     pending = true;
     wake();

@@ -112,6 +112,11 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/** The constraint that a unique violation broke; undefined for every other error. */
+export function violated(error: unknown): string | undefined {
+  return sqlState(error) === '23505' ? (error as { constraint?: string }).constraint : undefined;
+}
+
 /** True when the database could not be reached or went away: nothing is known to be wrong with the request. */
 export function isConnectionError(error: unknown): boolean {
   const code = sqlState(error);

@@ -1,3 +1,3 @@
 export { connectDatabase, dataSourceOptions } from './connect.js';
-export { Database, isConnectionError, sqlState, type Statement, Transaction } from './database.js';
+export { Database, isConnectionError, sqlState, type Statement, Transaction, violated } from './database.js';
 export { DatabaseModule } from './database.module.js';
