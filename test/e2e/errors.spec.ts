@@ -183,7 +183,8 @@ describe('the API document', () => {
       for (const [code, answer] of Object.entries(operation.responses)) {
         if (code.startsWith('2') && !['/metrics'].includes(path))
           expect({ name, code, content: answer.content }).toEqual({ name, code, content: expect.anything() });
-        if (/^[45]/.test(code))
+        // 408 is no error in Fleet's contract: the body is that of a result which is not there yet.
+        if (/^[45]/.test(code) && code !== '408')
           expect(JSON.stringify(answer.content ?? name)).toContain('#/components/schemas/ErrorEnvelopeDto');
       }
     }

@@ -15,8 +15,6 @@ export class DtoPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'query') refuseNul(value);
-    if (metadata.type === 'param' && String(value).includes('\0'))
-      throw new DomainError('not_found', 'nothing bears this name');
     // Ids in paths have pipes of their own: Nest would make 1 of `0x1` before they look.
     if (metadata.type === 'param') return value;
     if (metadata.type === 'body' && metadata.metatype && !isObject(value)) {
