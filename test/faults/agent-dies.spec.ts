@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startAgent, startProxy, until } from '#libs/testing/index';
 import { readJournal } from './support/journals.js';
@@ -115,30 +115,17 @@ describe('an agent that is killed', () => {
     const uuid = await lab.run(id, 'seq 1 100000\nexit 6\n');
     await until(() => readJournal(agent.stateDir).ended.size === 1, { what: 'the end in the journal' });
     const output = path.join(agent.stateDir, 'journal', 'output');
-    await until(() => !openFiles(agent.pid).some((file) => file.startsWith(output)), {
-      what: 'closed files',
-    });
-    rmSync(output, { recursive: true });
+    // Emptied, not removed: files that are open would still give what they hold.
+    for (const file of readdirSync(output, { recursive: true, withFileTypes: true })) {
+      if (file.isFile()) truncateSync(path.join(file.parentPath, file.name));
+    }
     proxy.cut();
     proxy.thaw();
     const target = await lab.reaches(uuid, ['finished'], 8_000);
     expect(target.exit_code).toBe(6);
-    const { stdout, dropped } = await lab.output(uuid);
-    expect({ kept: stdout.length, dropped, truncated: target.truncated }).toEqual({
-      kept: target.stdout_bytes - dropped,
-      dropped: expect.any(Number),
-      truncated: stdout.length < target.stdout_bytes,
-    });
+    const { stdout } = await lab.output(uuid);
+    expect(stdout.length).toBeLessThan(target.stdout_bytes);
+    expect(target.truncated).toBe(true);
     await lab.reaches(await lab.run(id, 'echo next\n'), ['finished']);
   });
 });
-
-function openFiles(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
-    } catch {
-      return []; // closed meanwhile
-    }
-  });
-}
