@@ -7,15 +7,15 @@ import { ensureBuilt } from './ensure-built.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const file = join(root, 'openapi', 'openapi.json');
 
-/** Keys in order, so that a diff shows what changed and nothing else. */
-function sorted(value) {
-  if (Array.isArray(value)) return value.map(sorted);
+/**
+ * Keys in order, so that a diff shows what changed and nothing else. Alternatives too: a type's come in the order in
+ * which the compiler happened to meet them.
+ */
+function sorted(value, name) {
+  if (Array.isArray(value)) return name === 'enum' ? [...value].sort() : value.map((item) => sorted(item));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key])]),
-  );
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sorted(value[key], key)]));
 }
 
 await ensureBuilt(root);
