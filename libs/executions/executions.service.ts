@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Audit } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
+import { groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
@@ -102,10 +103,8 @@ export class ExecutionsService {
       limit: limit + 1,
     });
     const page = rows.slice(0, limit);
-    const targets = new Map<string, TargetRow[]>();
-    for (const target of await this.repository.targets(page.map((row) => row.id))) {
-      targets.set(target.execution_id, [...(targets.get(target.execution_id) ?? []), target]);
-    }
+    const rowsOfTargets = await this.repository.targets(page.map((row) => row.id));
+    const targets = groupBy(rowsOfTargets, (target) => target.execution_id);
     return {
       executions: page.map((row) => toExecutionDto(row, targets.get(row.id) ?? [])),
       next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,

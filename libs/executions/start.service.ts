@@ -100,11 +100,10 @@ export class StartService {
     try {
       return await this.startAndClaim(caller, request, digest);
     } catch (error) {
-      // Another request for this host was claimed at the same moment: this one queues behind it.
-      if (violated(error) === ONE_SERIAL_IN_FLIGHT) return this.startOnce(caller, request, digest, false);
-      // Two requests with one key at the same moment: the other one was first, and is the answer.
-      if (violated(error) === IDEMPOTENCY) return this.startOnce(caller, request, digest, false);
-      throw error;
+      // Somebody was faster, at the same moment: another request for this host was claimed, and this one queues behind it;
+      // or one with the same key was stored, and is the answer.
+      if (![ONE_SERIAL_IN_FLIGHT, IDEMPOTENCY].includes(violated(error) ?? '')) throw error;
+      return this.startOnce(caller, request, digest, false);
     }
   }
 

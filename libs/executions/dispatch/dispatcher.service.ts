@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type Order, ReasonCode } from '#libs/protocol/index';
+import { groupBy } from '#libs/platform/batch/index';
 import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { ContentsService } from '#libs/scripts/index';
 import { Nudges } from '../results/nudges.js';
@@ -108,13 +109,8 @@ export class DispatcherService {
 
   /** Sends claimed rows; for a host that just said hello and does not know them, too. */
   async send(rows: readonly OrderRow[]): Promise<void> {
-    const perHost = new Map<number, Order[]>();
-    for (const row of rows) {
-      const orders = perHost.get(row.host_id) ?? [];
-      orders.push(await toOrder(row, this.contents));
-      perHost.set(row.host_id, orders);
-    }
-    for (const [hostId, orders] of perHost) {
+    for (const [hostId, own] of groupBy(rows, (row) => row.host_id)) {
+      const orders = await Promise.all(own.map((row) => toOrder(row, this.contents)));
       this.deliver(hostId, orders).catch((error: unknown) =>
         this.logger.warn('an order got no answer', { host_id: hostId, reason: String(error) }),
       );

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Hello, ReasonCode } from '#libs/protocol/index';
-import { Batcher } from '#libs/platform/batch/index';
+import { Batcher, groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { IN_FLIGHT_STATES, sqlList, type TargetState } from '../states.js';
 import { DispatcherService } from './dispatcher.service.js';
@@ -97,8 +97,7 @@ export class ReconcileService {
 
   private async read(hostIds: number[]): Promise<OpenRow[][]> {
     const rows = await this.database.query<OpenRow>(OPEN, [hostIds]);
-    const perHost = new Map<number, OpenRow[]>();
-    for (const row of rows) perHost.set(row.host_id, [...(perHost.get(row.host_id) ?? []), row]);
+    const perHost = groupBy(rows, (row) => row.host_id);
     return hostIds.map((id) => perHost.get(id) ?? []);
   }
 }

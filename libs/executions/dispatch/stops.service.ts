@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ReasonCode, type Stop } from '#libs/protocol/index';
+import { groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
 import { AgentDispatcher } from './agent-dispatcher.js';
@@ -44,9 +45,7 @@ export class StopsService {
 
   /** Sends to those that are connected; the others hear of it at their next hello. */
   send(rows: readonly StopRow[]): void {
-    const perHost = new Map<number, StopRow[]>();
-    for (const row of rows) perHost.set(row.host_id, [...(perHost.get(row.host_id) ?? []), row]);
-    for (const [hostId, stops] of perHost) {
+    for (const [hostId, stops] of groupBy(rows, (row) => row.host_id)) {
       this.deliver(hostId, stops).catch((error: unknown) =>
         this.logger.warn('a stop got no answer', { host_id: hostId, reason: String(error) }),
       );

@@ -1,1 +1,2 @@
 export { Batcher } from './batcher.js';
+export { groupBy } from './group-by.js';
