@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AgentController } from './agent.controller.js';
+import { AgentHandlers } from './agent.handlers.js';
 import { AttemptsService } from './attempts/attempts.service.js';
 
 /** The agent's message handlers over parts that were opened before Nest starts (a lock or a disk may refuse). */
@@ -9,7 +9,7 @@ export class AgentModule {
   static with(attempts: AttemptsService): DynamicModule {
     return {
       module: AgentModule,
-      controllers: [AgentController],
+      controllers: [AgentHandlers],
       providers: [{ provide: AttemptsService, useValue: attempts }],
     };
   }

@@ -6,9 +6,14 @@ import { AttemptsService } from './attempts/attempts.service.js';
 
 const LooseRun = z.object({ orders: z.array(z.looseObject({ attempt_id: z.uuid() })) });
 
-/** What the server may ask of an agent. The return value is the acknowledgement. */
+/**
+ * What the server may ask of an agent. The return value is the acknowledgement.
+ *
+ * Not named `*.controller.ts`: the OpenAPI plugin of the build would add an import of @nestjs/swagger to it, which
+ * costs an agent 8 MB and a third of a second at start.
+ */
 @Controller()
-export class AgentController {
+export class AgentHandlers {
   constructor(@Inject(AttemptsService) private readonly attempts: AttemptsService) {}
 
   /** Takes orders: each is in the journal, synced, or refused for good, before this answers. */
