@@ -85,7 +85,6 @@ describe('the spool', () => {
     expect(spool.available).toBe(100);
     spool.release(100);
     await spool.idle();
-    await new Promise(setImmediate);
     const after = await Spool.recover(directory, 100 * 1024 * 1024);
     const summary = await after.finish();
     expect(summary.chunks).toBe(100);

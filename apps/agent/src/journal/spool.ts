@@ -35,6 +35,8 @@ export class Spool implements OutputReader {
   private queue: Promise<void> = Promise.resolve();
   private summary: SpoolSummary | null = null;
   private tail: ChunkRef[] = [];
+  /** Files that have been released and are on their way out. */
+  private removals: Promise<unknown> = Promise.resolve();
   private removed = false;
 
   constructor(
@@ -130,19 +132,20 @@ export class Spool implements OutputReader {
       this.headSegments.shift();
       this.head.splice(0, oldest.refs.length);
       this.headBase += oldest.refs.length;
-      void oldest.remove();
+      this.removals = Promise.all([this.removals, oldest.remove()]);
     }
   }
 
   async remove(): Promise<void> {
     this.removed = true;
-    await this.queue;
+    await Promise.all([this.queue, this.removals]);
     for (const segment of [...this.headSegments, ...this.tailSegments]) await segment.remove();
     if (this.spilled) await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Closes files; reading opens them again. */
+  /** Closes files, and waits until those that are not needed have gone; reading opens them again. */
   async idle(): Promise<void> {
+    await this.removals;
     for (const segment of [...this.headSegments, ...this.tailSegments]) await segment.close();
   }
 
