@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Limits, type Chunk, type Ending, type Order, type Report } from '#libs/protocol/index';
+import { type Preparation } from '../exec/launch.js';
 import { type Run } from '../exec/runner.js';
 import { type OutputReader } from '../journal/output.js';
 import { type StoredChunk } from '../journal/segment.js';
@@ -25,6 +26,8 @@ export type AttemptState = 'queued' | 'starting' | 'running' | 'ended';
 export class Attempt {
   state: AttemptState = 'queued';
   run: Run | null = null;
+  /** Of an order that will start at once, while it is being written down. */
+  preparation: Preparation | null = null;
   job: LaneJob | null = null;
   /** Its payload and the rest, until it has been started; an attempt found in the journal has none. */
   order: Order | null;
@@ -59,6 +62,12 @@ export class Attempt {
     this.ending = ending;
     this.due = true;
     if (ending !== null) this.state = 'ended';
+  }
+
+  /** It will not be started. */
+  discardPreparation(): void {
+    this.preparation?.discard();
+    this.preparation = null;
   }
 
   /** Whether there is something to tell. */

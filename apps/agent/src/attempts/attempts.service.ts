@@ -6,7 +6,7 @@ import {
   type Stop,
   type StopAck,
 } from '#libs/protocol/index';
-import { type RunnerOptions } from '../exec/launch.js';
+import { Preparation, type RunnerOptions } from '../exec/launch.js';
 import { bootId } from '../exec/processes.js';
 import { type Journal } from '../journal/journal.js';
 import { errorMessage } from '../platform/files.js';
@@ -77,6 +77,7 @@ export class AttemptsService {
   async run(orders: readonly Order[]): Promise<OrderAnswer[]> {
     if (this.closing) throw new Error('the agent is shutting down');
     const fresh = orders.filter((order) => this.admit(order));
+    this.prepareNext(fresh);
     try {
       await this.journal.commit();
     } catch (error) {
@@ -155,6 +156,13 @@ export class AttemptsService {
     return true;
   }
 
+  /** The first order that will start at once is made ready while the journal is being synced. */
+  private prepareNext(orders: readonly Order[]): void {
+    const attempt = this.attempts.get(orders[0]?.attempt_id ?? '');
+    if (!attempt?.order || !this.laneOf(attempt).isFree) return;
+    attempt.preparation = new Preparation(attempt.order, this.options.runner);
+  }
+
   private answer({ attempt_id }: Order): OrderAnswer {
     const closed = this.journal.findClosed(attempt_id);
     if (closed?.state !== 'refused') return { attempt_id, accepted: true };
@@ -163,7 +171,7 @@ export class AttemptsService {
 
   private refuse(order: Order, reason: ReasonCode, message: string): void {
     this.log.info({ attempt_id: order.attempt_id, reason }, 'order refused');
-    this.attempts.delete(order.attempt_id);
+    this.remove(order.attempt_id);
     this.journal.refuse(
       order.attempt_id,
       order.target_id,
@@ -209,7 +217,7 @@ export class AttemptsService {
       case 'queued': {
         const open = this.journal.find(attempt_id);
         if (attempt.job !== null) this.laneOf(attempt).withdraw(attempt.job);
-        this.attempts.delete(attempt_id);
+        this.remove(attempt_id);
         this.journal.refuse(attempt_id, open?.order.targetId ?? null, reason, message, Date.now());
         return { attempt_id, state: 'not_started' };
       }
@@ -246,10 +254,15 @@ export class AttemptsService {
 
   private forget(attempt: Attempt): void {
     this.reporter.drop(attempt);
-    this.attempts.delete(attempt.id);
+    this.remove(attempt.id);
     this.journal.settle(attempt.id);
     attempt.output
       ?.remove()
       .catch((error: unknown) => this.log.warn({ err: errorMessage(error) }, 'output was left behind'));
+  }
+
+  private remove(id: string): void {
+    this.attempts.get(id)?.discardPreparation();
+    this.attempts.delete(id);
   }
 }

@@ -2,7 +2,7 @@ import { ReasonCode, type Ending } from '#libs/protocol/index';
 import { type RunnerOptions } from '../exec/launch.js';
 import { startTimeOf } from '../exec/processes.js';
 import { StartError } from '../exec/run-error.js';
-import { notStarted, Run, type RunResult } from '../exec/runner.js';
+import { Run, type RunObserver, type RunResult } from '../exec/runner.js';
 import { type Journal } from '../journal/journal.js';
 import { Spool } from '../journal/spool.js';
 import { type SpoolSummary } from '../journal/output.js';
@@ -40,7 +40,9 @@ export async function executeAttempt(
   const news = (): void => {
     if (attempt.due && !attempt.forgotten) reporter.notify(attempt);
   };
-  const run = new Run(order, context.runner, {
+  const preparation = attempt.preparation ?? undefined;
+  attempt.preparation = null;
+  const observer: RunObserver = {
     beforeSpawn: () => {
       if (attempt.forgotten || isClosing()) {
         throw new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started');
@@ -64,11 +66,10 @@ export async function executeAttempt(
       const written = spool.write(stream, at, data);
       return written?.then(news);
     },
-  });
+  };
+  const run = new Run(order, context.runner, observer, preparation);
   attempt.run = run;
-  const result = isClosing()
-    ? notStarted(new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started'))
-    : await run.execute();
+  const result = await run.execute();
   if (timer !== null) clearTimeout(timer);
   const summary = await spool.finish();
   const ending = endingOf(result, summary);

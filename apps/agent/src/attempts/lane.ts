@@ -18,6 +18,11 @@ export class Lane {
     this.next();
   }
 
+  /** Whether a job would start at once. */
+  get isFree(): boolean {
+    return !this.held && this.active < this.slots && this.waiting.length === 0;
+  }
+
   /** Queues a job; it starts at once when there is room. */
   submit(job: LaneJob): void {
     this.waiting.push(job);

@@ -1,5 +1,5 @@
 import { chownSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { access, rm, stat } from 'node:fs/promises';
+import { access, rm, stat, unlink } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { ReasonCode } from '#libs/protocol/index';
@@ -77,6 +77,29 @@ export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Prom
   }
 }
 
+/** A launch that is prepared before it is certain that it comes to it: taken by a run, or discarded with what it left. */
+export class Preparation {
+  private readonly launch: Promise<Launch>;
+
+  constructor(spec: RunSpec, options: RunnerOptions) {
+    this.launch = prepareLaunch(spec, options);
+    // Whoever takes it is told what went wrong; when nobody does, nobody needs to know.
+    this.launch.catch(() => undefined);
+  }
+
+  /** As `prepareLaunch`. */
+  take(): Promise<Launch> {
+    return this.launch;
+  }
+
+  discard(): void {
+    this.launch.then(
+      ({ leftover }) => (leftover === null ? undefined : removeRunFiles(leftover)),
+      () => undefined,
+    );
+  }
+}
+
 /** Where the files of a run by another account are: that account cannot look into the agent's own directory. */
 export function foreignRunDirectory(attemptId: string): string {
   return path.join(os.tmpdir(), `muster-run-${attemptId}`);
@@ -84,7 +107,8 @@ export function foreignRunDirectory(attemptId: string): string {
 
 /** Deletes a run's file or directory. What an earlier process left in the agent's own place is gone since the start. */
 export async function removeRunFiles(leftover: string): Promise<void> {
-  await rm(leftover, { recursive: true, force: true }).catch(() => undefined);
+  // Nearly always one file: asking first what it is would be one more round trip through the thread pool.
+  await unlink(leftover).catch(() => rm(leftover, { recursive: true, force: true }).catch(() => undefined));
 }
 
 function environmentOf(

@@ -4,7 +4,7 @@ import { type Readable } from 'node:stream';
 import { ReasonCode, type Ending } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
 import { OutputCollector, type ChunkSink } from './collector.js';
-import { prepareLaunch, removeRunFiles, type Launch, type RunnerOptions } from './launch.js';
+import { Preparation, removeRunFiles, type Launch, type RunnerOptions } from './launch.js';
 import { findTree, groupMembers, killTree, signal, signalTree } from './processes.js';
 import { StartError } from './run-error.js';
 import { toBuffer, type RunSpec } from './run-spec.js';
@@ -49,15 +49,16 @@ export class Run {
 
   constructor(
     private readonly spec: RunSpec,
-    private readonly options: RunnerOptions,
+    options: RunnerOptions,
     private readonly observer: RunObserver,
+    private readonly preparation = new Preparation(spec, options),
   ) {}
 
   /** Runs it to its end. Never rejects: whatever goes wrong is a result. */
   async execute(): Promise<RunResult> {
     let launch: Launch;
     try {
-      launch = await prepareLaunch(this.spec, this.options);
+      launch = await this.preparation.take();
     } catch (error) {
       return notStarted(error);
     }
