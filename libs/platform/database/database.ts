@@ -1,3 +1,4 @@
+import { type Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Pool, type PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
@@ -12,6 +13,7 @@ export interface Statement {
 /** One open transaction: its statements, and effects that wait for the commit. */
 export class Transaction {
   private readonly effects: (() => void)[] = [];
+  private gathering = false;
 
   constructor(private readonly client: PoolClient) {}
 
@@ -20,7 +22,20 @@ export class Transaction {
    * together; wait for all of them (`Promise.all`) before the work returns. Not two of the same name at once.
    */
   async query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    this.gather();
     return (await this.client.query({ ...statement, values: values as unknown[] })).rows as Row[];
+  }
+
+  /** What is sent in one go leaves in one write: seven statements apart were half a millisecond in system calls. */
+  private gather(): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    const { stream } = (this.client as unknown as { connection: { stream: Duplex } }).connection;
+    stream.cork();
+    process.nextTick(() => {
+      this.gathering = false;
+      stream.uncork();
+    });
   }
 
   /** Nudges and publications: run after the commit, dropped on rollback. They must not throw. */
@@ -56,7 +71,7 @@ export class Database {
       const tx = new Transaction(client);
       try {
         // Not awaited by itself: it leaves together with the first statements.
-        const begun = client.query('BEGIN');
+        const begun = tx.query({ text: 'BEGIN' });
         const [result] = await Promise.all([work(tx), begun]);
         await client.query('COMMIT');
         tx.committed();
