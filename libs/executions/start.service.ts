@@ -69,7 +69,10 @@ const SQL = {
   },
   busy: {
     name: 'targets_busy',
-    text: `SELECT host_id FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state IN ('queued', ${sqlList(IN_FLIGHT_STATES)}) LIMIT 1`,
+    // Two questions, each with an index of its own: one for both would read the host's whole history.
+    text: `SELECT h.id AS host_id FROM unnest($1::int[]) AS h(id)
+           WHERE EXISTS (SELECT 1 FROM targets WHERE host_id = h.id AND lane = 'serial' AND state = 'queued')
+              OR EXISTS (SELECT 1 FROM targets WHERE host_id = h.id AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})) LIMIT 1`,
   },
   byKey: {
     name: 'execution_by_key',
@@ -181,7 +184,7 @@ export class StartService {
       content_sha256: sha256.toString('hex'),
     };
     // Sent together: none of them needs the other's result.
-    const [[full], [busy], , [execution], , claimed] = await Promise.all([
+    const [[full], [busy], , [execution], claimed] = await Promise.all([
       maxWaiting === undefined || refuseWhenBusy !== undefined
         ? []
         : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
@@ -203,8 +206,9 @@ export class StartService {
         request.idempotencyKey ?? null,
         digest,
       ]),
-      tx.query(SQL.insertTargets, [uuid, lane, hostIds]),
-      claim && hostIds[0] !== undefined ? this.dispatcher.claimWithin(tx, hostIds[0]) : [],
+      claim && hostIds[0] !== undefined
+        ? this.dispatcher.place(tx, uuid, lane, hostIds[0])
+        : tx.query<OrderRow>(SQL.insertTargets, [uuid, lane, hostIds]),
       audit.record(tx, {
         userId,
         email,

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type Order, ReasonCode } from '#libs/protocol/index';
+import { type Lane, type Order, ReasonCode } from '#libs/protocol/index';
 import { groupBy } from '#libs/platform/batch/index';
 import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { ContentsService } from '#libs/scripts/index';
@@ -34,6 +34,24 @@ const SQL = {
         FROM picked WHERE t.id = picked.id AND t.state = 'queued' RETURNING t.*
       )
       SELECT ${ORDER_COLUMNS} FROM t JOIN executions e ON e.id = t.execution_id ORDER BY t.id`,
+  },
+  // One target, in flight from its first row version when its host is online and has room in this lane, and nobody waits.
+  place: {
+    name: 'target_place',
+    text: `
+      WITH t AS (
+        INSERT INTO targets (uuid, execution_id, host_id, lane, expires_at, state, attempt_id, journal_id, dispatched_at)
+        SELECT e.uuid, e.id, $3::int, $2::text, e.expires_at, CASE WHEN free.journal_id IS NULL THEN 'queued' ELSE 'dispatched' END,
+          CASE WHEN free.journal_id IS NOT NULL THEN gen_random_uuid() END, free.journal_id, CASE WHEN free.journal_id IS NOT NULL THEN now() END
+        FROM executions e LEFT JOIN (
+          SELECT h.journal_id FROM hosts h WHERE h.id = $3 AND h.online
+            AND NOT EXISTS (SELECT 1 FROM targets q WHERE q.host_id = $3 AND q.lane = $2 AND q.state = 'queued')
+            AND (SELECT count(*) FROM targets f WHERE f.host_id = $3 AND f.lane = $2 AND f.state IN (${IN_FLIGHT}))
+              < CASE $2 WHEN 'serial' THEN 1 ELSE h.parallel_slots END
+        ) free ON true
+        WHERE e.uuid = $1 RETURNING *
+      )
+      SELECT ${ORDER_COLUMNS} FROM t JOIN executions e ON e.id = t.execution_id WHERE t.state = 'dispatched'`,
   },
   waiting: {
     name: 'hosts_with_queue',
@@ -80,12 +98,12 @@ export class DispatcherService {
   }
 
   /**
-   * Claims within the transaction that adds the work: one commit less before the order leaves, for a host that is
-   * connected and has nothing else to do. Send what it returns after the commit.
-   * @throws a unique violation of `ONE_SERIAL_IN_FLIGHT` when somebody else was faster; then leave it to `wake`
+   * Adds the one target of an execution, claimed at once when its host is free: one commit and one row version less
+   * before the order leaves. Send what this returns after the commit; when it returns nothing, the target is queued.
+   * @throws a unique violation of `ONE_SERIAL_IN_FLIGHT` when somebody else was faster
    */
-  claimWithin(tx: Transaction, hostId: number): Promise<OrderRow[]> {
-    return this.agents.isConnected(hostId) ? tx.query<OrderRow>(SQL.claim, [[hostId]]) : Promise.resolve([]);
+  place(tx: Transaction, executionUuid: string, lane: Lane, hostId: number): Promise<OrderRow[]> {
+    return tx.query<OrderRow>(SQL.place, [executionUuid, lane, hostId]);
   }
 
   /** Covers lost nudges and lost orders. */
@@ -100,7 +118,7 @@ export class DispatcherService {
     await this.send(unanswered.filter((row) => !this.answered.has(row.attempt_id)));
   }
 
-  /** Sends what `claimWithin` has returned, once that is committed. */
+  /** Sends what `place` has returned, once that is committed. */
   sendClaimed(rows: readonly OrderRow[]): void {
     this.send(rows).catch((error: unknown) => {
       this.logger.warn('an order could not be sent; the sweep tries again', { reason: String(error) });
@@ -125,7 +143,7 @@ export class DispatcherService {
         const rows = await this.database.query<OrderRow>(SQL.claim, [hosts]);
         await this.send(rows);
       } catch (error) {
-        // A request claimed for itself meanwhile (`claimWithin`): the next look sees that.
+        // A request claimed for itself meanwhile (`place`): the next look sees that.
         if (violated(error) === ONE_SERIAL_IN_FLIGHT) for (const id of hosts) this.woken.add(id);
         // The sweep comes back to these hosts.
         else this.logger.warn('claim failed', { reason: String(error) });

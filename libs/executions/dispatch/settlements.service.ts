@@ -3,7 +3,14 @@ import { type Chunk, type Ending, ReasonCode, type Report } from '#libs/protocol
 import { Batcher } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
-import { type FinalState, IN_FLIGHT_STATES, isFinal, sqlList, type TargetState } from '../states.js';
+import {
+  FINAL_STATES,
+  type FinalState,
+  IN_FLIGHT_STATES,
+  sqlList,
+  TARGET_STATES,
+  type TargetState,
+} from '../states.js';
 
 /** What became of one attempt since the last word about it: from its agent, or from what the server concludes. */
 export interface Settlement {
@@ -25,60 +32,70 @@ export type End = {
 export type SettlementStatus = 'ok' | 'stale';
 
 interface SettledRow {
+  /** Of the settlement in its batch. */
   ord: number;
-  was_open: boolean;
-  state: TargetState | null;
-  execution_id: string | null;
+  execution_id: string;
   /** The host has more in its queue, and room for it now. */
   more: boolean;
 }
 
-const IN_FLIGHT = sqlList(IN_FLIGHT_STATES);
+const NOT_IN_FLIGHT = sqlList(
+  TARGET_STATES.filter((state) => !(IN_FLIGHT_STATES as readonly TargetState[]).includes(state)),
+);
 
 /*
- * One statement, one commit, for the reports of many agents. `open` locks the rows that may still change, in id order;
- * output is numbered per execution under the lock of the execution's row, so that numbers become visible in order
- * and without gaps; chunks that came before (an acknowledgement was lost) are left out.
+ * One statement, one commit, for the reports of many agents; a row comes back for each that counts. `open` locks the rows
+ * that may still change, in id order; output is numbered per execution under the lock of the execution's row, so that
+ * numbers become visible in order and without gaps; chunks that came before (an acknowledgement was lost) are left out.
+ *
+ * Its plan is made once per connection, maybe while the tables are empty and every index looks equally good. So it
+ * leaves no choice: a row is found by its attempt's index, never among its host's history (IS NOT DISTINCT FROM uses no
+ * index) or among all that is in flight (NOT IN proves no partial index), and a chunk by target and number together.
+ * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
+ * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks.
  */
-const SETTLE = {
-  name: 'settle',
-  text: `
-    WITH r AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
-        ord int, attempt_id uuid, host_id int, started_at timestamptz, state text, reason text, message text, exit_code int,
-        signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int)
-    ), open AS (
-      SELECT t.id, t.execution_id, t.attempt_id, t.host_id FROM targets t JOIN r ON t.attempt_id = r.attempt_id AND t.host_id = r.host_id
-      WHERE t.state IN (${IN_FLIGHT}) ORDER BY t.id FOR UPDATE OF t
-    ), fresh AS (
-      SELECT open.execution_id, open.id AS target_id, c.chunk_no, c.stream, c.at, c.data, c.ord
-      FROM unnest($2::uuid[], $3::int[], $4::int[], $5::text[], $6::timestamptz[], $7::bytea[])
-        WITH ORDINALITY AS c(attempt_id, host_id, chunk_no, stream, at, data, ord)
-      JOIN open ON open.attempt_id = c.attempt_id AND open.host_id = c.host_id
-      WHERE NOT EXISTS (SELECT 1 FROM output_chunks o WHERE o.target_id = open.id AND o.chunk_no = c.chunk_no)
-    ), numbered AS (
-      UPDATE executions e SET last_seq = e.last_seq + f.count
-      FROM (SELECT execution_id, count(*) AS count FROM fresh GROUP BY execution_id) f
-      WHERE e.id = f.execution_id RETURNING e.id, e.last_seq - f.count AS base
-    ), written AS (
-      INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
-      SELECT f.execution_id, n.base + row_number() OVER (PARTITION BY f.execution_id ORDER BY f.ord), f.target_id, f.chunk_no, f.stream, f.at, f.data
-      FROM fresh f JOIN numbered n ON n.id = f.execution_id
-    ), settled AS (
+const SQL = {
+  settle: {
+    name: 'settle',
+    text: `
+      WITH open AS (
+        SELECT t.id, t.execution_id, r.*
+        FROM jsonb_to_recordset($1::jsonb) AS r(
+          ord int, attempt_id uuid, host_id int, first int, last int, started_at timestamptz, state text, reason text, message text, exit_code int,
+          signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int)
+        JOIN targets t ON t.attempt_id = r.attempt_id AND t.host_id IS NOT DISTINCT FROM r.host_id
+        WHERE t.state NOT IN (${NOT_IN_FLIGHT}) ORDER BY t.id FOR UPDATE OF t
+      ), fresh AS (
+        SELECT o.execution_id, count(*) AS count, array_agg(o.id ORDER BY o.id, c.ord) AS targets, array_agg(c.no ORDER BY o.id, c.ord) AS nos,
+          array_agg(c.stream ORDER BY o.id, c.ord) AS streams, array_agg(c.at ORDER BY o.id, c.ord) AS ats, array_agg(c.data ORDER BY o.id, c.ord) AS datas
+        FROM open o CROSS JOIN LATERAL unnest(
+          ($2::int[])[o.first:o.last], ($3::text[])[o.first:o.last], ($4::timestamptz[])[o.first:o.last], ($5::bytea[])[o.first:o.last]
+        ) WITH ORDINALITY AS c(no, stream, at, data, ord)
+        WHERE (SELECT count(*) FROM output_chunks k WHERE k.target_id = o.id AND k.chunk_no = c.no) = 0
+        GROUP BY o.execution_id
+      ), numbered AS (
+        UPDATE executions e SET last_seq = e.last_seq + f.count FROM fresh f WHERE e.id = f.execution_id
+        RETURNING e.id, e.last_seq - f.count AS base, f.targets, f.nos, f.streams, f.ats, f.datas
+      ), written AS (
+        INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
+        SELECT n.id, n.base + c.ord, c.target_id, c.no, c.stream, c.at, c.data
+        FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.datas) WITH ORDINALITY AS c(target_id, no, stream, at, data, ord)
+      )
       UPDATE targets t SET
-        state = coalesce(r.state, CASE WHEN t.state = 'dispatched' AND r.started_at IS NOT NULL THEN 'running' ELSE t.state END),
-        started_at = coalesce(t.started_at, r.started_at),
-        finished_at = CASE WHEN r.state IS NULL THEN NULL ELSE coalesce(r.finished_at, now()) END,
-        reason = r.reason, message = coalesce(r.message, ''), exit_code = r.exit_code, signal = r.signal, duration_ms = r.duration_ms,
-        stdout_bytes = coalesce(r.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(r.stderr_bytes, t.stderr_bytes),
-        dropped_bytes = coalesce(r.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(r.gap_chunk, t.gap_chunk)
-      FROM r JOIN open ON open.attempt_id = r.attempt_id AND open.host_id = r.host_id
-      WHERE t.id = open.id RETURNING t.attempt_id, t.host_id, t.state, t.execution_id
-    )
-    SELECT r.ord, s.attempt_id IS NOT NULL AS was_open, coalesce(s.state, t.state) AS state, coalesce(s.execution_id, t.execution_id) AS execution_id,
-      r.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = r.host_id AND q.state = 'queued') AS more
-    FROM r LEFT JOIN settled s ON s.attempt_id = r.attempt_id AND s.host_id = r.host_id
-    LEFT JOIN targets t ON s.attempt_id IS NULL AND t.attempt_id = r.attempt_id AND t.host_id = r.host_id`,
+        state = coalesce(o.state, CASE WHEN t.state = 'dispatched' AND o.started_at IS NOT NULL THEN 'running' ELSE t.state END),
+        started_at = coalesce(t.started_at, o.started_at),
+        finished_at = CASE WHEN o.state IS NULL THEN NULL ELSE coalesce(o.finished_at, now()) END,
+        reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
+        stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
+        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk)
+      FROM open o WHERE t.id = o.id
+      RETURNING o.ord, t.execution_id, o.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = t.host_id AND q.state = 'queued') AS more`,
+  },
+  // Those among these attempts that have ended.
+  ended: {
+    name: 'attempts_ended',
+    text: `SELECT t.attempt_id, t.host_id FROM targets t WHERE t.attempt_id = ANY($1::uuid[]) AND t.state IN (${sqlList(FINAL_STATES)})`,
+  },
 };
 
 /** Per statement; more wait for the next one. */
@@ -122,21 +139,28 @@ export class SettlementsService {
   private async write(items: Settlement[]): Promise<SettlementStatus[]> {
     const merged = mergeByAttempt(items);
     const mark = this.nudges.mark();
-    const rows = await this.database.query<SettledRow>(SETTLE, parameters(merged));
-    const byOrd = new Map(rows.map((row) => [row.ord, row]));
-    this.nudges.changed(rows.flatMap((row) => (row.was_open && row.execution_id ? [row.execution_id] : [])));
+    const rows = await this.database.query<SettledRow>(SQL.settle, parameters(merged));
+    this.nudges.changed(rows.map((row) => row.execution_id));
+    const settled = new Map(rows.map((row) => [row.ord, row]));
     // What was asked for while the statement ran may be newer than what it saw, and found the host still taken.
     const free = merged.filter(
-      (m, ord) => byOrd.get(ord)?.more || (m.end && this.nudges.wokenSince(m.hostId, mark)),
+      (m, ord) => settled.get(ord)?.more || (m.end && this.nudges.wokenSince(m.hostId, mark)),
     );
     this.nudges.wake(free.map((m) => m.hostId));
-    const ordOf = new Map(merged.map((m, ord) => [keyOf(m), ord]));
-    return items.map((item) => {
-      const row = byOrd.get(ordOf.get(keyOf(item)) ?? -1);
-      if (row?.was_open) return 'ok';
-      // Settled before, and the acknowledgement got lost: the agent may forget it, unless it believes it is still running.
-      return item.end && row?.state && isFinal(row.state) ? 'ok' : 'stale';
-    });
+    const done = new Set(merged.filter((_, ord) => settled.has(ord)).map(keyOf));
+    const ended = await this.endedBefore(items.filter((item) => item.end && !done.has(keyOf(item))));
+    // Settled before, and the acknowledgement got lost: the agent may forget it, unless it believes it is still running.
+    return items.map((item) =>
+      done.has(keyOf(item)) || (item.end && ended.has(keyOf(item))) ? 'ok' : 'stale',
+    );
+  }
+
+  private async endedBefore(items: readonly Settlement[]): Promise<Set<string>> {
+    if (items.length === 0) return new Set();
+    const rows = await this.database.query<{ attempt_id: string; host_id: number }>(SQL.ended, [
+      items.map((item) => item.attemptId),
+    ]);
+    return new Set(rows.map((row) => keyOf({ attemptId: row.attempt_id, hostId: row.host_id })));
   }
 }
 
@@ -146,7 +170,7 @@ function stateOf(ending: Ending): FinalState {
     : ending.outcome;
 }
 
-function keyOf(item: Settlement): string {
+function keyOf(item: Pick<Settlement, 'attemptId' | 'hostId'>): string {
   return `${item.hostId} ${item.attemptId}`;
 }
 
@@ -173,36 +197,35 @@ function mergeByAttempt(items: readonly Settlement[]): Settlement[] {
 function parameters(settlements: readonly Settlement[]): unknown[] {
   const time = (ms: number | null | undefined): string | null =>
     ms === null || ms === undefined ? null : new Date(ms).toISOString();
-  const rows = settlements.map(({ attemptId, hostId, startedAt, end }, ord) => ({
-    ord,
-    attempt_id: attemptId,
-    host_id: hostId,
-    started_at: time(startedAt),
-    ...(end && {
-      state: end.state,
-      reason: end.reason,
-      // PostgreSQL's text holds no NUL.
-      message: end.message.replaceAll('\0', '\ufffd'),
-      exit_code: end.exit_code,
-      signal: end.signal,
-      finished_at: time(end.finished_at),
-      duration_ms: end.duration_ms,
-      stdout_bytes: end.stdout_bytes,
-      stderr_bytes: end.stderr_bytes,
-      dropped_bytes: end.dropped_bytes,
-      gap_chunk: end.gap_seq,
-    }),
-  }));
-  const chunks = settlements.flatMap((settlement) =>
-    [...new Map(settlement.chunks?.map((c) => [c.seq, c])).values()].map((chunk) => ({
-      ...chunk,
-      settlement,
-    })),
-  );
+  const chunks: Chunk[] = [];
+  const rows = settlements.map(({ attemptId, hostId, startedAt, chunks: own, end }, ord) => {
+    const first = chunks.length + 1;
+    if (own) chunks.push(...new Map(own.map((chunk) => [chunk.seq, chunk])).values());
+    return {
+      ord,
+      attempt_id: attemptId,
+      host_id: hostId,
+      first,
+      last: chunks.length,
+      started_at: time(startedAt),
+      ...(end && {
+        state: end.state,
+        reason: end.reason,
+        // PostgreSQL's text holds no NUL.
+        message: end.message.replaceAll('\0', '\ufffd'),
+        exit_code: end.exit_code,
+        signal: end.signal,
+        finished_at: time(end.finished_at),
+        duration_ms: end.duration_ms,
+        stdout_bytes: end.stdout_bytes,
+        stderr_bytes: end.stderr_bytes,
+        dropped_bytes: end.dropped_bytes,
+        gap_chunk: end.gap_seq,
+      }),
+    };
+  });
   return [
     JSON.stringify(rows),
-    chunks.map((c) => c.settlement.attemptId),
-    chunks.map((c) => c.settlement.hostId),
     chunks.map((c) => c.seq),
     chunks.map((c) => c.stream),
     chunks.map((c) => time(c.at)),

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { isFinal, TRANSITIONS, type TargetState } from '#libs/executions/states';
+import { FIRST_STATES, isFinal, TRANSITIONS, type TargetState } from '#libs/executions/states';
 
 /** One change of a target's state, as the database saw it commit. */
 export interface Transition {
@@ -51,7 +51,7 @@ export function unlawful(transitions: readonly Transition[]): string[] {
   const endings = new Map<string, number>();
   for (const { uuid, was, now, attemptWas, attempt } of transitions) {
     const say = (what: string): number => wrong.push(`${uuid}: ${was ?? 'nothing'} → ${now}: ${what}`);
-    if (was === null ? !['queued', 'ready', 'waiting_approval'].includes(now) : was === now)
+    if (was === null ? !FIRST_STATES.includes(now) : was === now)
       say(was === now && isFinal(now) ? 'touched after its end' : 'no lawful beginning or step');
     else if (was !== null && !TRANSITIONS[was].includes(now)) say('forbidden');
     if (attemptWas !== null && attemptWas !== attempt) say('a second attempt');
