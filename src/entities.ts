@@ -1,11 +1,12 @@
 import { EnrollSecret, Enrolment, Host } from '#libs/agents/index';
 import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
-import { Content } from '#libs/scripts/index';
-import { Organization, Session, User } from '#libs/sessions/index';
+import { Content, Script } from '#libs/scripts/index';
+import { ApiToken, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
 
 /** Every table of the schema; checked against the migrations in CI. */
 export const ENTITIES = [
+  ApiToken,
   AuditEntry,
   Content,
   EnrollSecret,
@@ -14,7 +15,10 @@ export const ENTITIES = [
   Host,
   Organization,
   OutputChunk,
+  Script,
   Session,
   Target,
+  Team,
+  TeamRole,
   User,
 ];

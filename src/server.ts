@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
+import { type Request } from 'express';
 import helmet from 'helmet';
+import { Audit } from '#libs/platform/audit/index';
+import { callerOf } from '#libs/platform/auth/index';
 import { type Settings, serverUrl } from '#libs/platform/config/index';
 import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
@@ -83,8 +86,25 @@ export function configure(
   app.useWebSocketAdapter(new SocketIoAdapter(app, settings.heartbeatSeconds));
   const routes = (): readonly RouteLayer[] =>
     (app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouteLayer[] } }).router.stack;
-  app.useGlobalFilters(new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path)));
+  app.useGlobalFilters(
+    new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path), recordDenials(app)),
+  );
   serveOpenApi(app);
+}
+
+/** A refusal changes nothing else, so its audit row stands alone; the answer does not wait for it. */
+function recordDenials(app: NestExpressApplication): (request: Request) => void {
+  const audit = app.get(Audit);
+  const logger = new Logger('Audit');
+  return (request) => {
+    const known = callerOf(request);
+    if (!known) return;
+    const { userId, email, address } = known.caller;
+    const details = { method: request.method, path: request.path };
+    audit
+      .record(null, { userId, email, address, act: known.act, outcome: 'denied', details })
+      .catch((error: unknown) => logger.error(error, { ...details, email }));
+  };
 }
 
 async function makeDataDirectory(path: string): Promise<void> {

@@ -3,16 +3,21 @@ import {
   CreateDateColumn,
   Entity,
   Index,
+  JoinColumn,
+  ManyToOne,
   PrimaryGeneratedColumn,
+  type Relation,
   Unique,
   UpdateDateColumn,
 } from 'typeorm';
 import { type AgentLabels, type HostFacts } from '#libs/protocol/index';
+import { Team } from '#libs/sessions/index';
 
 /** A managed machine. The pair (hardware uuid, instance) is what enrolment recognises it by. */
 @Entity('hosts')
 @Unique('hosts_node_key_hash', ['nodeKeyHash'])
 @Unique('hosts_uuid', ['uuid'])
+@Index('hosts_team', ['teamId', 'id'])
 @Unique('hosts_machine', ['hardwareUuid', 'instance'])
 export class Host {
   @PrimaryGeneratedColumn('identity', {
@@ -21,6 +26,14 @@ export class Host {
     primaryKeyConstraintName: 'hosts_pkey',
   })
   id!: number;
+
+  /** null: of no team. */
+  @Column({ type: 'integer', name: 'team_id', nullable: true })
+  teamId!: number | null;
+
+  @ManyToOne(() => Team, { onDelete: 'SET NULL' })
+  @JoinColumn({ name: 'team_id', foreignKeyConstraintName: 'hosts_team_id_fkey' })
+  team!: Relation<Team> | null;
 
   /** The machine's own uuid; a derived one for a second agent on the same machine. */
   @Column({ type: 'uuid' })

@@ -24,11 +24,15 @@ export interface RunnableHost {
   /** null: its agent has not said yet. */
   readonly scriptsEnabled: boolean | null;
   readonly online: boolean;
+  /** null: of no team. */
+  readonly teamId: number | null;
+  /** osquery's word: debian, darwin, windows… */
+  readonly platform: string;
 }
 
 const RUNNABLE = {
   name: 'host_runnable',
-  text: 'SELECT id, scripts_enabled AS "scriptsEnabled", online FROM hosts WHERE id = $1',
+  text: `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts WHERE id = $1`,
 };
 
 /** Hosts by id, by name, in lists. */

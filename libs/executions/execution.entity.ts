@@ -1,4 +1,15 @@
-import { Check, Column, Entity, Index, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import {
+  Check,
+  Column,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryGeneratedColumn,
+  type Relation,
+  Unique,
+} from 'typeorm';
+import { Script } from '#libs/scripts/index';
 
 export const EXECUTION_KINDS = ['script', 'command', 'shell', 'exec_session', 'instance'] as const;
 export type ExecutionKind = (typeof EXECUTION_KINDS)[number];
@@ -11,6 +22,10 @@ export interface RunOptions {
   env?: Record<string, string>;
   clean_env?: boolean;
   user?: string;
+  /** The saved script's name when it was asked for. */
+  script_name?: string;
+  /** Asked for on many hosts at once, as Fleet's batch. */
+  batch?: true;
   /** The caller waits for the result: Fleet words its answers differently. */
   sync?: true;
 }
@@ -47,6 +62,15 @@ export class Execution {
   /** Script bytes, or the JSON of argv or shell line, in `contents`. */
   @Column({ type: 'bytea', name: 'content_sha256' })
   contentSha256!: Buffer;
+
+  /** The saved script that the content was taken from; null: none, or it is gone. */
+  @Index('executions_script_id', { where: 'script_id IS NOT NULL' })
+  @Column({ type: 'integer', name: 'script_id', nullable: true })
+  scriptId!: number | null;
+
+  @ManyToOne(() => Script, { onDelete: 'SET NULL' })
+  @JoinColumn({ name: 'script_id', foreignKeyConstraintName: 'executions_script_id_fkey' })
+  script!: Relation<Script> | null;
 
   @Column({ type: 'bytea', name: 'stdin_sha256', nullable: true })
   stdinSha256!: Buffer | null;

@@ -21,6 +21,8 @@ export interface StartRequest {
   readonly content: Buffer;
   readonly stdin?: Buffer;
   readonly options?: RunOptions;
+  /** The saved script that the content was taken from. */
+  readonly scriptId?: number | undefined;
   /** One target each; the caller may run this on all of them. */
   readonly hostIds: readonly number[];
   readonly timeoutSeconds: number;
@@ -53,14 +55,14 @@ const SQL = {
   insertExecution: {
     name: 'execution_insert',
     text: `INSERT INTO executions (uuid, kind, requested_by, requested_by_email, content_sha256, stdin_sha256, options, timeout_seconds, grace_seconds,
-             output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14) RETURNING id`,
+             output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest, script_id)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14, $15) RETURNING id`,
   },
   // With one host the target's uuid is the execution's.
   insertTargets: {
     name: 'targets_insert',
-    text: `INSERT INTO targets (uuid, execution_id, host_id, lane, state, expires_at)
-           SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, $2, 'queued', e.expires_at
+    text: `INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, state, expires_at)
+           SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, 'queued', e.expires_at
            FROM executions e, unnest($3::int[]) AS h(host_id) WHERE e.uuid = $1 ORDER BY h.host_id`,
   },
   waiting: {
@@ -205,6 +207,7 @@ export class StartService {
         request.expiresInSeconds ?? null,
         request.idempotencyKey ?? null,
         digest,
+        request.scriptId ?? null,
       ]),
       claim && hostIds[0] !== undefined
         ? this.dispatcher.place(tx, uuid, lane, hostIds[0])

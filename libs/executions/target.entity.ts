@@ -30,6 +30,7 @@ import { IN_FLIGHT_STATES, sqlList, TARGET_STATES, type TargetState, UNSENT_STAT
   where: `expires_at IS NOT NULL AND state IN (${sqlList([...UNSENT_STATES, 'dispatched'])})`,
 })
 @Index('targets_host_history', ['hostId', 'id'])
+@Index('targets_script', ['scriptId', 'hostId', 'id'], { where: 'script_id IS NOT NULL' })
 export class Target {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -51,6 +52,10 @@ export class Target {
 
   @Column({ type: 'integer', name: 'host_id' })
   hostId!: number;
+
+  /** The saved script that is run, also when it has been deleted since: ids are never used again. */
+  @Column({ type: 'integer', name: 'script_id', nullable: true })
+  scriptId!: number | null;
 
   @Column({ type: 'text' })
   lane!: Lane;

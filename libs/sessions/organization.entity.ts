@@ -13,6 +13,10 @@ export class Organization {
   @Column({ type: 'text', name: 'org_logo_url', default: '' })
   orgLogoUrl!: string;
 
+  /** Nobody can run scripts. */
+  @Column({ type: 'boolean', name: 'scripts_disabled', default: false })
+  scriptsDisabled!: boolean;
+
   @Column({ type: 'text', name: 'server_url', default: '' })
   serverUrl!: string;
 }

@@ -9,7 +9,7 @@ import {
   MaxLength,
   ValidateNested,
 } from 'class-validator';
-import { type GlobalRole } from '#libs/platform/auth/index';
+import { type Role } from '#libs/platform/auth/index';
 
 export class LoginDto {
   /** @example "admin@example.com" */
@@ -89,7 +89,7 @@ export class UserDto {
   sso_enabled!: boolean;
   mfa_enabled!: boolean;
   /** One of admin, maintainer, observer, observer_plus, gitops; null for users with team roles. */
-  global_role!: GlobalRole | null;
+  global_role!: Role | null;
   api_only!: boolean;
   /** Teams of the user with its role in each. */
   teams!: object[];

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Authenticator } from '#libs/platform/auth/index';
+import { AuthenticationService } from './authentication.service.js';
 import { LoginLimiter } from './login-limiter.js';
 import { OrganizationController } from './organization.controller.js';
 import { Organization } from './organization.entity.js';
@@ -21,7 +22,8 @@ import { UsersService } from './users.service.js';
     SetupService,
     OrganizationService,
     LoginLimiter,
-    { provide: Authenticator, useExisting: SessionsService },
+    AuthenticationService,
+    { provide: Authenticator, useExisting: AuthenticationService },
   ],
   exports: [Authenticator, UsersService],
 })

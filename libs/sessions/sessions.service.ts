@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Authenticator, type Caller, may } from '#libs/platform/auth/index';
+import { type Caller, may } from '#libs/platform/auth/index';
 import { Audit } from '#libs/platform/audit/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
@@ -13,14 +13,6 @@ import { UsersService } from './users.service.js';
 
 const SQL = {
   insert: { text: 'INSERT INTO sessions (user_id, token_hash) VALUES ($1, $2)' },
-  // The row is touched once a minute ($3), not on every request: expiry is counted in days.
-  authenticate: {
-    name: 'session_authenticate',
-    text: `SELECT s.id, s.user_id, u.email, u.global_role, s.accessed_at < now() - make_interval(secs => $3) AS touch,
-             NOT u.api_only AND $2::int > 0 AND s.accessed_at < now() - make_interval(secs => $2) AS expired
-           FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1`,
-  },
-  touch: { name: 'session_touch', text: 'UPDATE sessions SET accessed_at = now() WHERE id = $1' },
   find: {
     text: `SELECT s.id, s.user_id, s.created_at,
              NOT u.api_only AND $2::int > 0 AND s.accessed_at < now() - make_interval(secs => $2) AS expired
@@ -28,18 +20,6 @@ const SQL = {
   },
   delete: { text: 'DELETE FROM sessions WHERE id = $1' },
 };
-
-/** Uses within this time of each other are written down once; of short sessions a tenth. */
-const TOUCH_SECONDS = 60;
-
-interface AuthenticatedRow {
-  id: number;
-  user_id: number;
-  email: string;
-  global_role: Caller['globalRole'];
-  touch: boolean;
-  expired: boolean;
-}
 
 interface SessionRow {
   id: number;
@@ -50,37 +30,14 @@ interface SessionRow {
 
 /** Login sessions: opened by a password, carried by a token, ended by logout, deletion or inactivity. */
 @Injectable()
-export class SessionsService extends Authenticator {
+export class SessionsService {
   constructor(
     private readonly database: Database,
     private readonly users: UsersService,
     private readonly limiter: LoginLimiter,
     private readonly audit: Audit,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'sessionSeconds'>,
-  ) {
-    super();
-  }
-
-  isSetUp(): Promise<boolean> {
-    return this.users.anyExist();
-  }
-
-  /** @throws DomainError credentials_invalid */
-  async authenticate(token: string, address: string): Promise<Caller> {
-    const { sessionSeconds } = this.settings;
-    const [row] = await this.database.query<AuthenticatedRow>(SQL.authenticate, [
-      hashToken(token),
-      sessionSeconds,
-      Math.min(TOUCH_SECONDS, sessionSeconds / 10),
-    ]);
-    if (!row) throw new DomainError('credentials_invalid', 'Authentication required');
-    if (row.expired) {
-      await this.database.query(SQL.delete, [row.id]);
-      throw new DomainError('credentials_invalid', 'Authentication required');
-    }
-    if (row.touch) await this.database.query(SQL.touch, [row.id]);
-    return { userId: row.user_id, email: row.email, globalRole: row.global_role, sessionId: row.id, address };
-  }
+  ) {}
 
   /** @throws DomainError login_failed (whatever was wrong), rate_limited */
   async login(email: string, password: string, address: string): Promise<{ user: User; token: string }> {
@@ -92,7 +49,7 @@ export class SessionsService extends Authenticator {
         userId: null,
         email: account,
         address,
-        act: 'login',
+        act: 'user_failed_login',
         outcome: 'failed',
       });
       throw new DomainError('login_failed', 'Authentication failed');
@@ -103,7 +60,7 @@ export class SessionsService extends Authenticator {
         userId: user.id,
         email: user.email,
         address,
-        act: 'login',
+        act: 'user_logged_in',
         outcome: 'done',
       });
       return this.open(tx, user.id);
@@ -118,8 +75,9 @@ export class SessionsService extends Authenticator {
     return token;
   }
 
+  /** Ends the session of the caller; an API token stays what it is. */
   async logout(caller: Caller): Promise<void> {
-    await this.database.query(SQL.delete, [caller.sessionId]);
+    if (caller.sessionId !== null) await this.database.query(SQL.delete, [caller.sessionId]);
   }
 
   /** @throws DomainError not_found, forbidden (neither own nor admin), credentials_invalid (just expired) */
@@ -148,7 +106,7 @@ export class SessionsService extends Authenticator {
   private async find(caller: Caller, id: number): Promise<SessionRow> {
     const [row] = await this.database.query<SessionRow>(SQL.find, [id, this.settings.sessionSeconds]);
     if (!row) throw notFound('Session', id);
-    if (row.user_id !== caller.userId && !may(caller, 'session:manage'))
+    if (row.user_id !== caller.userId && !may(caller, 'session:manage', null))
       throw new DomainError('forbidden', 'forbidden');
     if (row.expired) {
       await this.database.query(SQL.delete, [id]);

@@ -7,7 +7,7 @@ import {
   UpdateDateColumn,
   Unique,
 } from 'typeorm';
-import { type GlobalRole } from '#libs/platform/auth/index';
+import { type Role } from '#libs/platform/auth/index';
 
 /** A person or program that signs in. */
 @Entity('users')
@@ -33,7 +33,7 @@ export class User {
   passwordHash!: string;
 
   @Column({ type: 'text', name: 'global_role', nullable: true })
-  globalRole!: GlobalRole | null;
+  globalRole!: Role | null;
 
   @Column({ type: 'boolean', name: 'api_only', default: false })
   apiOnly!: boolean;

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { isEmail } from 'class-validator';
 import { Repository } from 'typeorm';
-import { type GlobalRole, passwordProblem } from '#libs/platform/auth/index';
+import { type Role, passwordProblem } from '#libs/platform/auth/index';
 import { type Transaction } from '#libs/platform/database/index';
 import { DomainError, type FieldProblem } from '#libs/platform/errors/index';
 import { hashPassword } from './passwords.js';
@@ -14,7 +14,7 @@ export interface NewUser {
   readonly name: string;
   readonly email: string;
   readonly password: string;
-  readonly globalRole: GlobalRole;
+  readonly globalRole: Role;
 }
 
 const INSERT = {

@@ -40,8 +40,8 @@ const SQL = {
     name: 'target_place',
     text: `
       WITH t AS (
-        INSERT INTO targets (uuid, execution_id, host_id, lane, expires_at, state, attempt_id, journal_id, dispatched_at)
-        SELECT e.uuid, e.id, $3::int, $2::text, e.expires_at, CASE WHEN free.journal_id IS NULL THEN 'queued' ELSE 'dispatched' END,
+        INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, expires_at, state, attempt_id, journal_id, dispatched_at)
+        SELECT e.uuid, e.id, $3::int, e.script_id, $2::text, e.expires_at, CASE WHEN free.journal_id IS NULL THEN 'queued' ELSE 'dispatched' END,
           CASE WHEN free.journal_id IS NOT NULL THEN gen_random_uuid() END, free.journal_id, CASE WHEN free.journal_id IS NOT NULL THEN now() END
         FROM executions e LEFT JOIN (
           SELECT h.journal_id FROM hosts h WHERE h.id = $3 AND h.online

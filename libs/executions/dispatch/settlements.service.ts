@@ -80,7 +80,7 @@ const SQL = {
         INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
         SELECT n.id, n.base + c.ord, c.target_id, c.no, c.stream, c.at, c.data
         FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.datas) WITH ORDINALITY AS c(target_id, no, stream, at, data, ord)
-      )
+      ), settled AS (
       UPDATE targets t SET
         state = coalesce(o.state, CASE WHEN t.state = 'dispatched' AND o.started_at IS NOT NULL THEN 'running' ELSE t.state END),
         started_at = coalesce(t.started_at, o.started_at),
@@ -89,7 +89,17 @@ const SQL = {
         stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
         dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk)
       FROM open o WHERE t.id = o.id
-      RETURNING o.ord, t.execution_id, o.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = t.host_id AND q.state = 'queued') AS more`,
+      RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, o.state
+      ), recorded AS (
+        INSERT INTO audit (user_id, email, act, outcome, execution_uuid, host_id, details)
+        SELECT e.requested_by, e.requested_by_email, 'ran_' || e.kind, CASE s.state WHEN 'finished' THEN 'done' ELSE 'failed' END, e.uuid, s.host_id,
+          jsonb_build_object('target_uuid', s.uuid, 'hostname', (SELECT h.hostname FROM hosts h WHERE h.id = s.host_id), 'state', s.state,
+            'exit_code', s.exit_code, 'script_name', coalesce(e.options->>'script_name', ''), 'sync', coalesce((e.options->>'sync')::boolean, false),
+            'content_sha256', encode(e.content_sha256, 'hex'))
+        FROM settled s JOIN executions e ON e.id = s.execution_id WHERE s.state IS NOT NULL
+      )
+      SELECT s.ord, s.execution_id, s.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = s.host_id AND q.state = 'queued') AS more
+      FROM settled s`,
   },
   // Those among these attempts that have ended.
   ended: {

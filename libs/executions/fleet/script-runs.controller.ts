@@ -37,7 +37,7 @@ export class ScriptRunsController {
    */
   @Post('run')
   @HttpCode(202)
-  @Allow('script:run')
+  @Allow('script:execute')
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
@@ -90,7 +90,7 @@ export class ScriptRunsController {
    */
   @Post('run/sync')
   @HttpCode(200)
-  @Allow('script:run')
+  @Allow('script:execute')
   @ApiBody({
     type: RunScriptDto,
     examples: {

@@ -2,6 +2,7 @@ import { Check, Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 /** Who did what, from where, with which outcome; written in the transaction of the act. */
 @Entity('audit')
+@Index('audit_host', ['hostId', 'id'], { where: 'host_id IS NOT NULL' })
 @Check('audit_outcome', `outcome IN ('done', 'denied', 'failed')`)
 export class AuditEntry {
   @PrimaryGeneratedColumn('identity', {
@@ -26,7 +27,7 @@ export class AuditEntry {
   @Column({ type: 'text', nullable: true })
   address!: string | null;
 
-  /** `run_script`, `login`, `cancel`… */
+  /** In Fleet's words where it has one (`ran_script`, `user_logged_in`…); for a denial the row of the table of rights. */
   @Column({ type: 'text' })
   act!: string;
 
@@ -35,6 +36,10 @@ export class AuditEntry {
 
   @Column({ type: 'uuid', name: 'execution_uuid', nullable: true })
   executionUuid!: string | null;
+
+  /** The host that it was done to, where it was one. */
+  @Column({ type: 'integer', name: 'host_id', nullable: true })
+  hostId!: number | null;
 
   /** What the act was about; never a secret. */
   @Column({ type: 'jsonb', default: {} })

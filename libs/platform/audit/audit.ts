@@ -9,13 +9,15 @@ export interface AuditRecord {
   readonly act: string;
   readonly outcome: 'done' | 'denied' | 'failed';
   readonly executionUuid?: string;
+  /** The host that it was done to, where it was one. */
+  readonly hostId?: number;
   /** Never a secret. */
   readonly details?: Record<string, unknown>;
 }
 
 const INSERT = {
   name: 'audit_insert',
-  text: 'INSERT INTO audit (user_id, email, address, act, outcome, execution_uuid, details) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+  text: 'INSERT INTO audit (user_id, email, address, act, outcome, execution_uuid, host_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
 };
 
 /** The record of acts. */
@@ -25,7 +27,16 @@ export class Audit {
 
   /** Writes in the act's own transaction; alone only for acts that change nothing else (denials). */
   async record(tx: Transaction | null, record: AuditRecord): Promise<void> {
-    const { userId, email, address, act, outcome, executionUuid = null, details = {} } = record;
+    const {
+      userId,
+      email,
+      address,
+      act,
+      outcome,
+      executionUuid = null,
+      hostId = null,
+      details = {},
+    } = record;
     await (tx ?? this.database).query(INSERT, [
       userId,
       email,
@@ -33,6 +44,7 @@ export class Audit {
       act,
       outcome,
       executionUuid,
+      hostId,
       JSON.stringify(details),
     ]);
   }

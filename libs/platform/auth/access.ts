@@ -1,31 +1,71 @@
-/** Fleet's five roles; a user holds one of them globally, or one per team. */
+/** Fleet's five roles; a user holds one of them globally, or one per team, never both. */
 export const ROLES = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'] as const;
-export type GlobalRole = (typeof ROLES)[number];
+export type Role = (typeof ROLES)[number];
 
-const everyone: readonly GlobalRole[] = ROLES;
-const readers: readonly GlobalRole[] = ['admin', 'maintainer', 'observer', 'observer_plus'];
-const operators: readonly GlobalRole[] = ['admin', 'maintainer'];
+/** Who may do something. */
+interface Rule {
+  /** Holders of one of these roles globally: on everything. */
+  readonly global: readonly Role[];
+  /** Holders of one of these roles on the team that the object belongs to; what belongs to no team is not theirs. */
+  readonly team: readonly Role[];
+  /** One of the team roles on whatever team is enough: the object belongs to everybody. */
+  readonly anyTeam?: true;
+}
+
+const everyone: Rule = { global: ROLES, team: ROLES, anyTeam: true };
+const readers: Rule = {
+  global: ['admin', 'maintainer', 'observer', 'observer_plus'],
+  team: ['admin', 'maintainer', 'observer', 'observer_plus'],
+};
+const operators: Rule = { global: ['admin', 'maintainer'], team: ['admin', 'maintainer'] };
+const globalAdmin: Rule = { global: ['admin'], team: [] };
 
 /**
  * Who may do what: the one table. Rows follow the matrix of Fleet's contract (`reference/fleet.md`, 2.5) and,
- * outside Fleet's routes, the table of rights in the interface document.
+ * outside Fleet's routes, the table of rights in the interface document. The names are also the rights of API tokens.
  */
 export const ACTS = {
-  /** `/me`, `/version`, `/logout`, own sessions. */
+  /** `/me`, `/version`, `/logout`, own sessions, own API tokens. */
   'self:use': everyone,
   'config:read': everyone,
-  /** Other users' login sessions. */
-  'session:manage': ['admin'],
+  'config:write': { global: ['admin', 'gitops'], team: [] },
+  /** Other users' login sessions and API tokens. */
+  'session:manage': globalAdmin,
+  /** Users of a team: its admins; all others, and global roles: global admins. */
+  'user:manage': { global: ['admin'], team: ['admin'] },
+  'user:roles': globalAdmin,
+  'team:read': { global: ROLES, team: ROLES },
+  'team:create': { global: ['admin', 'gitops'], team: [] },
+  'team:write': { global: ['admin', 'gitops'], team: ['admin', 'gitops'] },
+  'team:delete': globalAdmin,
   'host:list': readers,
-  'host:identify': everyone,
-  'script:run': operators,
+  'host:identify': { global: ROLES, team: ROLES },
+  'host:transfer': operators,
+  'script:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
+  'script:read': readers,
+  'script:execute': operators,
   'script_result:read': readers,
+  /** A host's activities; the whole record is `audit:read`. */
+  'activity:read': readers,
+  'activity:cancel': operators,
+  'audit:read': { global: readers.global, team: [] },
   'execution:read': readers,
   'execution:cancel': operators,
-} as const satisfies Record<string, readonly GlobalRole[]>;
+} as const satisfies Record<string, Rule>;
 export type Act = keyof typeof ACTS;
+export const ACT_NAMES = Object.keys(ACTS) as Act[];
 
 /** May a holder of this global role do that? */
-export function roleAllows(role: GlobalRole | null, act: Act): boolean {
-  return role !== null && (ACTS[act] as readonly GlobalRole[]).includes(role);
+export function roleAllows(role: Role | null, act: Act): boolean {
+  return role !== null && ACTS[act].global.some((allowed) => allowed === role);
+}
+
+/** May a holder of this role on a team do that with what belongs to the team? */
+export function teamRoleAllows(role: Role | undefined, act: Act): boolean {
+  return role !== undefined && ACTS[act].team.some((allowed) => allowed === role);
+}
+
+/** Whether a team role counts on whatever team it is held. */
+export function reachesAnyTeam(act: Act): boolean {
+  return (ACTS[act] as Rule).anyTeam === true;
 }

@@ -7,22 +7,25 @@ import {
   SetMetadata,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ApiBearerAuth, ApiForbiddenResponse, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension, ApiForbiddenResponse, ApiUnauthorizedResponse } from '@nestjs/swagger';
 import { type Request } from 'express';
 import { DomainError, notFound } from '../errors/index.js';
 import { ErrorEnvelopeDto } from '../http/error-envelope.dto.js';
 import { type Act } from './access.js';
 import { Authenticator } from './authenticator.js';
-import { addressOf, require as requireAct, setCaller } from './caller.js';
+import { addressOf, maySomewhere, setCaller } from './caller.js';
 
 export const ACT_KEY = 'muster:act';
 export const PUBLIC_KEY = 'muster:public';
 const BEFORE_SETUP_KEY = 'muster:before-setup';
+const PASSWORD_RESET_KEY = 'muster:password-reset';
 
 /** The route needs a caller who may do this; also says so in the OpenAPI document. */
 export function Allow(act: Act): MethodDecorator {
   return applyDecorators(
     SetMetadata(ACT_KEY, act),
+    // Who may is in the one table: the document names its row.
+    ApiExtension('x-muster-act', act),
     ApiBearerAuth(),
     ApiUnauthorizedResponse({
       description: 'No token, or one that is unknown or expired.',
@@ -40,6 +43,9 @@ export const Public = (): CustomDecorator => SetMetadata(PUBLIC_KEY, true);
 
 /** The route is there while no user exists yet. */
 export const BeforeSetup = (): CustomDecorator => SetMetadata(BEFORE_SETUP_KEY, true);
+
+/** The route is open to users who have to choose a new password first. */
+export const DuringPasswordReset = (): CustomDecorator => SetMetadata(PASSWORD_RESET_KEY, true);
 
 /** Authenticates every route and checks its act; a route without either decorator is refused. */
 @Injectable()
@@ -65,8 +71,11 @@ export class AuthGuard implements CanActivate {
     const act = read<Act>(ACT_KEY);
     if (act === undefined) throw new DomainError('forbidden', 'forbidden');
     const caller = await this.authenticator.authenticate(tokenOf(request), addressOf(request));
-    requireAct(caller, act);
-    setCaller(request, caller);
+    setCaller(request, caller, act);
+    // On which objects is the service's question; here it is whether there can be any.
+    if (!maySomewhere(caller, act)) throw new DomainError('forbidden', 'forbidden');
+    if (caller.mustResetPassword && read(PASSWORD_RESET_KEY) !== true)
+      throw new DomainError('password_reset_required', 'password reset required');
     return true;
   }
 }
@@ -79,5 +88,8 @@ function tokenOf(request: Request): string {
     const value = request.headers[name];
     if (typeof value === 'string' && value !== '') return value;
   }
+  // Fleet's second place: a form value, for links that a browser follows.
+  if (typeof request.query['token'] === 'string' && request.query['token'] !== '')
+    return request.query['token'];
   throw new DomainError('credentials_missing', 'Authorization header required');
 }

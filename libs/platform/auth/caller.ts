@@ -1,30 +1,44 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { type Request } from 'express';
 import { DomainError } from '../errors/index.js';
-import { type Act, type GlobalRole, roleAllows } from './access.js';
+import { type Act, reachesAnyTeam, type Role, roleAllows, teamRoleAllows } from './access.js';
 
 /** Who is asking, and from where; handed to services as their first argument. */
 export interface Caller {
   readonly userId: number;
   readonly email: string;
-  readonly globalRole: GlobalRole | null;
-  /** The login session that the token stands for. */
-  readonly sessionId: number;
+  /** null for users with team roles. */
+  readonly globalRole: Role | null;
+  /** By team id; empty for users with a global role. */
+  readonly teamRoles: ReadonlyMap<number, Role>;
+  /** What an API token is limited to; null: all that its owner may. */
+  readonly rights: ReadonlySet<Act> | null;
+  /** The login session that the token stands for; null for an API token. */
+  readonly sessionId: number | null;
   readonly address: string;
+  /** Nothing but the way to a new password is open to them. */
+  readonly mustResetPassword: boolean;
 }
 
 const CALLER = Symbol('caller');
 
-/** Only for the guard. */
-export function setCaller(request: Request, caller: Caller): void {
-  (request as Request & { [CALLER]?: Caller })[CALLER] = caller;
+type WithCaller = Request & { [CALLER]?: { caller: Caller; act: Act } };
+
+/** Only for the guard: who asks, and for what. */
+export function setCaller(request: Request, caller: Caller, act: Act): void {
+  (request as WithCaller)[CALLER] = { caller, act };
+}
+
+/** Who asked, and for what; undefined before that is known, and on public routes. */
+export function callerOf(request: Request): { caller: Caller; act: Act } | undefined {
+  return (request as WithCaller)[CALLER];
 }
 
 /** Handler parameter: the authenticated caller. */
 export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
-  const caller = context.switchToHttp().getRequest<Request & { [CALLER]?: Caller }>()[CALLER];
-  if (!caller) throw new Error('a handler of a public route asked for its caller');
-  return caller;
+  const known = callerOf(context.switchToHttp().getRequest<Request>());
+  if (!known) throw new Error('a handler of a public route asked for its caller');
+  return known.caller;
 });
 
 /** Handler parameter: the caller's network address, on public routes too. */
@@ -36,12 +50,37 @@ export function addressOf(request: Request): string {
   return request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
 }
 
-/** True when the caller may do this on everything. */
-export function may(caller: Caller, act: Act): boolean {
-  return roleAllows(caller.globalRole, act);
+/** @param teamId the team that the object belongs to; null: to none */
+export function may(caller: Caller, act: Act, teamId: number | null): boolean {
+  if (!hasRight(caller, act)) return false;
+  if (roleAllows(caller.globalRole, act)) return true;
+  if (reachesAnyTeam(act)) return maySomewhere(caller, act);
+  return teamId !== null && teamRoleAllows(caller.teamRoles.get(teamId), act);
 }
 
-/** @throws DomainError forbidden */
-export function require(caller: Caller, act: Act): void {
-  if (!may(caller, act)) throw new DomainError('forbidden', 'forbidden');
+/** Whether there can be anything that the caller may do this with: the guard's question, before the object is known. */
+export function maySomewhere(caller: Caller, act: Act): boolean {
+  if (!hasRight(caller, act)) return false;
+  if (roleAllows(caller.globalRole, act)) return true;
+  return [...caller.teamRoles.values()].some((role) => teamRoleAllows(role, act));
+}
+
+/** For lists: the teams on whose objects the caller may do this; null: on all objects, those of no team included. */
+export function teamsWhere(caller: Caller, act: Act): number[] | null {
+  if (!hasRight(caller, act)) return [];
+  if (roleAllows(caller.globalRole, act)) return null;
+  return [...caller.teamRoles].filter(([, role]) => teamRoleAllows(role, act)).map(([id]) => id);
+}
+
+/**
+ * What does not exist is asked for as if it belonged to no team, so that ids tell nothing to holders of team roles.
+ * @throws DomainError forbidden
+ */
+export function require(caller: Caller, act: Act, teamId: number | null): void {
+  if (!may(caller, act, teamId)) throw new DomainError('forbidden', 'forbidden');
+}
+
+/** Signing out and looking at oneself need no right of their own. */
+function hasRight(caller: Caller, act: Act): boolean {
+  return caller.rights === null || act === 'self:use' || caller.rights.has(act);
 }

@@ -1,5 +1,32 @@
-export { type Act, ACTS, type GlobalRole, roleAllows, ROLES } from './access.js';
-export { ACT_KEY, Allow, AuthGuard, BeforeSetup, Public, PUBLIC_KEY } from './auth.guard.js';
+export {
+  type Act,
+  ACT_NAMES,
+  ACTS,
+  reachesAnyTeam,
+  type Role,
+  roleAllows,
+  ROLES,
+  teamRoleAllows,
+} from './access.js';
+export {
+  ACT_KEY,
+  Allow,
+  AuthGuard,
+  BeforeSetup,
+  DuringPasswordReset,
+  Public,
+  PUBLIC_KEY,
+} from './auth.guard.js';
 export { Authenticator } from './authenticator.js';
 export { passwordProblem } from './password-criteria.js';
-export { addressOf, type Caller, ClientAddress, CurrentCaller, may, require } from './caller.js';
+export {
+  addressOf,
+  type Caller,
+  callerOf,
+  ClientAddress,
+  CurrentCaller,
+  may,
+  maySomewhere,
+  require,
+  teamsWhere,
+} from './caller.js';

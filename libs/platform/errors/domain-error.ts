@@ -3,6 +3,7 @@
  * - `malformed`: the request cannot be read at all (JSON, types, query string)
  * - `invalid`: readable, but breaks a rule; `invalid_unknown` and `invalid_conflict` are the same for a named field
  *   whose value refers to something absent, or clashes with what is there
+ * - `role_refused`: roles that make no sense, with a number that says how
  * - `refused`: well formed and allowed, yet the thing asked about cannot do it now
  */
 export const ERROR_CODES = [
@@ -10,6 +11,7 @@ export const ERROR_CODES = [
   'credentials_missing',
   'credentials_invalid',
   'login_failed',
+  'password_reset_required',
   'forbidden',
   'switched_off',
   'not_found',
@@ -20,6 +22,7 @@ export const ERROR_CODES = [
   'invalid_unknown',
   'invalid_conflict',
   'refused',
+  'role_refused',
   'too_large',
   'unsupported_media_type',
   'rate_limited',
@@ -39,11 +42,13 @@ export class DomainError extends Error {
   readonly problems: readonly FieldProblem[];
   /** Seconds after which trying again makes sense. */
   readonly retryAfter: number | undefined;
+  /** Tells errors of one code apart, where a dialect has numbers for them. */
+  readonly number: number | undefined;
 
   constructor(
     readonly code: ErrorCode,
     problem: string | FieldProblem | readonly FieldProblem[],
-    options: { retryAfter?: number; cause?: unknown } = {},
+    options: { retryAfter?: number; number?: number; cause?: unknown } = {},
   ) {
     const problems =
       typeof problem === 'string'
@@ -54,6 +59,7 @@ export class DomainError extends Error {
     super((problems as readonly FieldProblem[]).map((p) => p.reason).join('; '), { cause: options.cause });
     this.problems = problems as readonly FieldProblem[];
     this.retryAfter = options.retryAfter;
+    this.number = options.number;
   }
 }
 

@@ -7,10 +7,17 @@ describe('FleetErrors', () => {
   it.each(ERROR_CODES)('has an answer for %s that tells what happened', (code) => {
     const { status, body } = dialect.answer(new DomainError(code, { name: 'field', reason: 'why' }));
     expect(status).toBeGreaterThanOrEqual(400);
-    expect(body).toMatchObject({
-      message: expect.stringMatching(/./),
-      errors: [{ name: 'field', reason: 'why' }],
-    });
+    expect(body).toMatchObject({ message: expect.stringMatching(/./) });
+    // Errors about roles have a number and no list.
+    if (code !== 'role_refused') expect(body).toMatchObject({ errors: [{ name: 'field', reason: 'why' }] });
+  });
+
+  it('numbers errors about roles', () => {
+    const { status, body } = dialect.answer(
+      new DomainError('role_refused', 'at least one admin', { number: 2 }),
+    );
+    expect(status).toBe(422);
+    expect(body).toEqual({ message: 'at least one admin', code: 2, uuid: expect.any(String) });
   });
 
   it.each([

@@ -7,6 +7,8 @@ interface FleetClass {
   /** Fleet's class text; absent where Fleet shows the error's own text. */
   readonly message?: string;
   readonly uuid: boolean;
+  /** The message and a code, no list of errors. */
+  readonly bare?: true;
 }
 
 /** Fleet's error classes (`reference/fleet.md`, section 1), one row per code. */
@@ -14,6 +16,7 @@ const FLEET_ERRORS: Record<ErrorCode, FleetClass> = {
   malformed: { status: 400, message: 'Bad request', uuid: true },
   credentials_missing: { status: 401, message: 'Authorization header required', uuid: true },
   credentials_invalid: { status: 401, message: 'Authentication required', uuid: true },
+  password_reset_required: { status: 401, message: 'password reset required', uuid: true },
   login_failed: { status: 401, message: 'Authentication failed', uuid: true },
   forbidden: { status: 403, message: 'forbidden', uuid: true },
   switched_off: { status: 403, message: 'Forbidden', uuid: true },
@@ -25,6 +28,7 @@ const FLEET_ERRORS: Record<ErrorCode, FleetClass> = {
   invalid_unknown: { status: 404, message: 'Validation Failed', uuid: false },
   invalid_conflict: { status: 409, message: 'Validation Failed', uuid: false },
   refused: { status: 422, message: 'Unprocessable Entity', uuid: true },
+  role_refused: { status: 422, uuid: true, bare: true },
   too_large: { status: 413, message: 'Payload Too Large', uuid: true },
   unsupported_media_type: { status: 415, message: 'Unsupported Media Type', uuid: true },
   rate_limited: { status: 429, uuid: false },
@@ -40,11 +44,16 @@ export class FleetErrors implements ErrorDialect {
   }
 
   answer(error: DomainError): ErrorAnswer {
-    const { status, message = error.message, uuid } = FLEET_ERRORS[error.code];
+    const { status, message = error.message, uuid, bare } = FLEET_ERRORS[error.code];
     return {
       status,
       headers: error.retryAfter === undefined ? {} : { 'Retry-After': String(error.retryAfter) },
-      body: { message, errors: error.problems, ...(uuid && { uuid: randomUUID() }) },
+      body: {
+        message,
+        ...(error.number !== undefined && { code: error.number }),
+        ...(!bare && { errors: error.problems }),
+        ...(uuid && { uuid: randomUUID() }),
+      },
     };
   }
 }

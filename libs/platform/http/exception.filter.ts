@@ -32,10 +32,12 @@ export class AllExceptionsFilter implements ExceptionFilter {
   /**
    * @param dialects the first one that speaks the path answers
    * @param methodsAt what other methods are served at a path: a 405 instead of a 404
+   * @param onDenied told of every request that was refused for want of a right
    */
   constructor(
     private readonly dialects: readonly ErrorDialect[],
     private readonly methodsAt: (path: string) => string[],
+    private readonly onDenied: (request: Request) => void,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
@@ -44,6 +46,7 @@ export class AllExceptionsFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const error = this.noRoute(exception, request, response) ?? asDomainError(exception);
     if (!error) this.logger.error(exception, { method: request.method, path: request.path });
+    if (error?.code === 'forbidden') this.onDenied(request);
     if (response.headersSent) {
       response.end();
       return;
