@@ -1,4 +1,6 @@
 export { Content } from './content.entity.js';
 export { ContentsService, digestOfContent } from './contents.service.js';
+export { ScriptChanges } from './script-changes.js';
 export { Script } from './script.entity.js';
+export { type SavedScript, ScriptsService } from './scripts.service.js';
 export { ScriptsModule } from './scripts.module.js';
