@@ -37,8 +37,8 @@ export class ExecutionsController {
   @ApiOkResponse({ type: ExecutionListDto })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A filter makes no sense.' })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'The host of the filter does not exist.' })
-  list(@Query() query: ExecutionListQueryDto): Promise<ExecutionListDto> {
-    return this.executions.list(query);
+  list(@CurrentCaller() caller: Caller, @Query() query: ExecutionListQueryDto): Promise<ExecutionListDto> {
+    return this.executions.list(caller, query);
   }
 
   /**
@@ -52,6 +52,7 @@ export class ExecutionsController {
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'wait is not a number from 0 to 300.' })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution.' })
   get(
+    @CurrentCaller() caller: Caller,
     @Param('uuid') uuid: string,
     @Query() { wait = '0' }: ExecutionQueryDto,
     @Req() request: Request,
@@ -59,7 +60,7 @@ export class ExecutionsController {
     const seconds = Number(wait);
     if (seconds > MAX_WAIT_SECONDS)
       throw new DomainError('malformed', { name: 'wait', reason: `must be at most ${MAX_WAIT_SECONDS}` });
-    return this.executions.get(uuid, seconds, closed(request));
+    return this.executions.get(caller, uuid, seconds, closed(request));
   }
 
   /**
@@ -80,6 +81,7 @@ export class ExecutionsController {
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A parameter makes no sense.' })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution or target.' })
   async output(
+    @CurrentCaller() caller: Caller,
     @Param('uuid') uuid: string,
     @Query() query: OutputQueryDto,
     @Headers('Last-Event-ID') lastEventId: string | undefined,
@@ -87,7 +89,7 @@ export class ExecutionsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<OutputDto | undefined> {
     if (request.accepts(['application/json', 'text/event-stream']) !== 'text/event-stream')
-      return this.executions.output(uuid, query);
+      return this.executions.output(caller, uuid, query);
     if (lastEventId !== undefined && !/^\d{1,15}$/.test(lastEventId)) {
       throw new DomainError('malformed', {
         name: 'Last-Event-ID',
@@ -95,6 +97,7 @@ export class ExecutionsController {
       });
     }
     const pages = await this.executions.follow(
+      caller,
       uuid,
       { ...query, after: lastEventId ?? query.after },
       closed(request),

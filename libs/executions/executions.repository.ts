@@ -23,6 +23,8 @@ export interface TargetRow {
   host_id: number;
   host_uuid: string | null;
   hostname: string | null;
+  /** Of its host; null: of none, or the host is gone. */
+  team_id: number | null;
   state: TargetState;
   reason: ReasonCode | null;
   message: string;
@@ -50,7 +52,11 @@ export interface ChunkRow {
   full: boolean;
 }
 
+/** The teams whose hosts are looked at; null: all hosts, those of no team and those that are gone included. */
+export type Scope = readonly number[] | null;
+
 export interface ExecutionFilter {
+  readonly scope: Scope;
   readonly kind: string | null;
   readonly state: string | null;
   readonly hostId: number | null;
@@ -66,9 +72,13 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 
 const EXECUTION =
   'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options';
-const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, t.state, t.reason, t.message, t.stop_by, t.exit_code, t.signal,
+const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_by, t.exit_code, t.signal,
   t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
 const FINAL = sqlList(FINAL_STATES);
+
+function inScope(hostId: string, scope: string): string {
+  return `(${scope}::int[] IS NULL OR EXISTS (SELECT 1 FROM hosts s WHERE s.id = ${hostId} AND s.team_id = ANY(${scope}::int[])))`;
+}
 
 const SQL = {
   // By its own uuid, or a target's.
@@ -79,11 +89,12 @@ const SQL = {
   },
   targets: {
     name: 'targets_of_executions',
-    text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) ORDER BY t.id`,
+    text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) AND ($2::int[] IS NULL OR h.team_id = ANY($2)) ORDER BY t.id`,
   },
   open: {
     name: 'targets_open',
-    text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state NOT IN (${FINAL})) AS open`,
+    text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state NOT IN (${FINAL})
+             AND ${inScope('host_id', '$3')}) AS open`,
   },
   chunks: {
     name: 'chunks_after',
@@ -92,6 +103,7 @@ const SQL = {
                SELECT c.seq, c.target_id, c.stream, c.at, c.data, CASE WHEN t.gap_chunk = c.chunk_no THEN t.dropped_bytes END AS dropped_before
                FROM output_chunks c JOIN targets t ON t.id = c.target_id
                WHERE c.execution_id = $1 AND c.seq > $2 AND ($3::bigint IS NULL OR c.target_id = $3) AND ($4::text IS NULL OR c.stream = $4)
+                 AND ${inScope('t.host_id', '$7')}
                ORDER BY c.seq LIMIT $5
              ) page
            ) bounded WHERE upto - octet_length(data) < $6 ORDER BY seq`,
@@ -123,6 +135,7 @@ export class ExecutionsRepository {
     const target = [
       ...when(filter.state, (p) => `t.state = ${p}`),
       ...when(filter.hostId, (p) => `t.host_id = ${p}`),
+      ...when(filter.scope, (p) => inScope('t.host_id', p)),
     ];
     const conditions = [
       ...when(filter.kind, (p) => `e.kind = ${p}`),
@@ -139,13 +152,13 @@ export class ExecutionsRepository {
   }
 
   /** In order of their ids. */
-  targets(executionIds: readonly string[]): Promise<TargetRow[]> {
-    return this.database.query(SQL.targets, [executionIds]);
+  targets(executionIds: readonly string[], scope: Scope = null): Promise<TargetRow[]> {
+    return this.database.query(SQL.targets, [executionIds, scope]);
   }
 
   /** True while a target (that one, or any) has yet to end. */
-  async isOpen(executionId: string, targetId: string | null = null): Promise<boolean> {
-    const [row] = await this.database.query<{ open: boolean }>(SQL.open, [executionId, targetId]);
+  async isOpen(executionId: string, targetId: string | null = null, scope: Scope = null): Promise<boolean> {
+    const [row] = await this.database.query<{ open: boolean }>(SQL.open, [executionId, targetId, scope]);
     return row?.open ?? false;
   }
 
@@ -156,8 +169,9 @@ export class ExecutionsRepository {
     targetId: string | null,
     stream: string | null,
     limit: number,
+    scope: Scope,
   ): Promise<ChunkRow[]> {
-    return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit, PAGE_BYTES]);
+    return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit, PAGE_BYTES, scope]);
   }
 
   /** The last bytes of a target's output, both streams in order of arrival: whole chunks, so a little more than asked for. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Audit } from '#libs/platform/audit/index';
-import { type Caller } from '#libs/platform/auth/index';
+import { type Caller, may, teamsWhere } from '#libs/platform/auth/index';
 import { groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
@@ -15,19 +15,24 @@ import {
   type OutputDto,
   type OutputQueryDto,
 } from './executions.dto.js';
-import { type ExecutionRow, ExecutionsRepository, type TargetRow } from './executions.repository.js';
+import {
+  type ExecutionRow,
+  ExecutionsRepository,
+  type Scope,
+  type TargetRow,
+} from './executions.repository.js';
 import { Nudges } from './results/nudges.js';
 import { changes } from './results/watch.js';
 import { IN_FLIGHT_STATES, isFinal, sqlList, UNSENT_STATES } from './states.js';
 
 const SQL = {
   cancelUnsent: {
-    text: `UPDATE targets SET state = 'cancelled', reason = 'cancel_requested', message = $3, finished_at = now()
-           WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state IN (${sqlList(UNSENT_STATES)}) RETURNING host_id`,
+    text: `UPDATE targets SET state = 'cancelled', reason = 'cancel_requested', message = $2, finished_at = now()
+           WHERE id = ANY($1::bigint[]) AND state IN (${sqlList(UNSENT_STATES)}) RETURNING host_id`,
   },
   askToStop: {
-    text: `UPDATE targets SET stop_reason = 'cancel_requested', stop_by = $3
-           WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state IN (${sqlList(IN_FLIGHT_STATES)})
+    text: `UPDATE targets SET stop_reason = 'cancel_requested', stop_by = $2
+           WHERE id = ANY($1::bigint[]) AND state IN (${sqlList(IN_FLIGHT_STATES)})
              AND stop_reason IS DISTINCT FROM 'cancel_requested'
            RETURNING attempt_id, host_id, stop_reason, stop_by`,
   },
@@ -48,21 +53,11 @@ export class ExecutionsService {
     private readonly audit: Audit,
   ) {}
 
-  /** By its uuid or a target's. @throws DomainError not_found */
-  async find(uuid: string): Promise<ExecutionRow> {
-    const execution = isUuid(uuid) ? await this.repository.find(uuid) : null;
-    if (!execution) throw notFound('Execution', uuid);
-    return execution;
-  }
-
-  /** @param waitSeconds answer when all targets have ended, or after this long */
-  async get(uuid: string, waitSeconds = 0, signal?: AbortSignal): Promise<ExecutionDto> {
-    const execution = await this.find(uuid);
-    const targets =
-      waitSeconds > 0
-        ? await this.settled(execution.id, waitSeconds, signal)
-        : await this.repository.targets([execution.id]);
-    return toExecutionDto(execution, targets);
+  /** @param waitSeconds answer when all targets have ended, or after this long; @throws as `visible` */
+  async get(caller: Caller, uuid: string, waitSeconds = 0, signal?: AbortSignal): Promise<ExecutionDto> {
+    const { execution, targets, scope } = await this.visible(caller, uuid);
+    if (waitSeconds === 0) return toExecutionDto(execution, targets);
+    return toExecutionDto(execution, await this.settled(execution.id, waitSeconds, signal, 'look', scope));
   }
 
   /**
@@ -74,6 +69,7 @@ export class ExecutionsService {
     seconds: number,
     signal?: AbortSignal,
     first: 'look' | 'listen' = 'look',
+    scope: Scope = null,
   ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(seconds * 1000);
     let targets: TargetRow[] = [];
@@ -84,26 +80,32 @@ export class ExecutionsService {
       first,
     )) {
       // Of thousands of targets the rows are read once, at the end.
-      if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId))) continue;
-      targets = await this.repository.targets([executionId]);
+      if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId, null, scope))) continue;
+      targets = await this.repository.targets([executionId], scope);
       if (!targets.some(isOpen)) return targets;
     }
-    return this.repository.targets([executionId]);
+    return this.repository.targets([executionId], scope);
   }
 
-  async list(query: ExecutionListQueryDto): Promise<ExecutionListDto> {
+  /** Those with a target on a host that the caller may see, and only those targets. */
+  async list(caller: Caller, query: ExecutionListQueryDto): Promise<ExecutionListDto> {
     const limit = bounded('limit', query.limit, 50);
+    const scope = teamsWhere(caller, 'execution:read');
     const rows = await this.repository.list({
+      scope,
       kind: query.kind ?? null,
       state: query.state ?? null,
-      hostId: query.host === undefined ? null : (await this.hosts.identify(query.host)).id,
+      hostId: query.host === undefined ? null : await this.hostId(query.host, scope),
       since: query.since === undefined ? null : new Date(query.since),
       until: query.until === undefined ? null : new Date(query.until),
       before: query.after ?? null,
       limit: limit + 1,
     });
     const page = rows.slice(0, limit);
-    const rowsOfTargets = await this.repository.targets(page.map((row) => row.id));
+    const rowsOfTargets = await this.repository.targets(
+      page.map((row) => row.id),
+      scope,
+    );
     const targets = groupBy(rowsOfTargets, (target) => target.execution_id);
     return {
       executions: page.map((row) => toExecutionDto(row, targets.get(row.id) ?? [])),
@@ -111,36 +113,33 @@ export class ExecutionsService {
     };
   }
 
-  async output(uuid: string, query: OutputQueryDto): Promise<OutputDto> {
-    const execution = await this.find(uuid);
-    const targetId = await this.targetId(execution, uuid, query.target);
-    return this.readOutput(
-      execution.id,
-      Number(query.after ?? 0),
-      targetId,
-      query.stream ?? null,
-      bounded('limit', query.limit, 100),
-    );
+  /** @throws as `visible`; not_found when it has no such target */
+  async output(caller: Caller, uuid: string, query: OutputQueryDto): Promise<OutputDto> {
+    const limit = bounded('limit', query.limit, 100);
+    return this.readOutput(await this.wanted(caller, uuid, query), Number(query.after ?? 0), limit);
   }
 
   /** Pages of output as they come, the last one with `done`; ends early when the signal aborts. @throws as `output`, before the first page */
-  async follow(uuid: string, query: OutputQueryDto, signal: AbortSignal): Promise<AsyncGenerator<OutputDto>> {
-    const execution = await this.find(uuid);
-    const targetId = await this.targetId(execution, uuid, query.target);
-    return this.pages(execution.id, Number(query.after ?? 0), targetId, query.stream ?? null, signal);
+  async follow(
+    caller: Caller,
+    uuid: string,
+    query: OutputQueryDto,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<OutputDto>> {
+    return this.pages(await this.wanted(caller, uuid, query), Number(query.after ?? 0), signal);
   }
 
-  private async *pages(
-    executionId: string,
-    from: number,
-    targetId: string | null,
-    stream: string | null,
-    signal: AbortSignal,
-  ): AsyncGenerator<OutputDto> {
+  private async wanted(caller: Caller, uuid: string, query: OutputQueryDto): Promise<Wanted> {
+    const { execution, targets, scope } = await this.visible(caller, uuid);
+    const target = wantedTarget(execution, targets, uuid, query.target);
+    return { executionId: execution.id, targetId: target?.id ?? null, stream: query.stream ?? null, scope };
+  }
+
+  private async *pages(wanted: Wanted, from: number, signal: AbortSignal): AsyncGenerator<OutputDto> {
     let after = from;
-    for await (const _ of changes(this.nudges, executionId, signal)) {
+    for await (const _ of changes(this.nudges, wanted.executionId, signal)) {
       for (let more = true; more && !signal.aborted;) {
-        const page = await this.readOutput(executionId, after, targetId, stream, 100);
+        const page = await this.readOutput(wanted, after, 100);
         more = page.chunks.length > 0 && !page.done;
         after = page.next;
         if (page.chunks.length > 0 || page.done) yield page;
@@ -151,19 +150,19 @@ export class ExecutionsService {
 
   /**
    * What has not been sent is cancelled at once; what has been is stopped, and says so when its agent confirms.
-   * Cancelling what has ended changes nothing.
+   * Cancelling what has ended changes nothing. Only targets on hosts where the caller may cancel are touched.
+   * @throws as `visible`; forbidden when the caller may cancel none of them
    */
-  async cancel(caller: Caller, uuid: string, target?: string): Promise<ExecutionDto> {
-    const execution = await this.find(uuid);
-    const targetId = await this.targetId(execution, uuid, target);
+  async cancel(caller: Caller, uuid: string, parameter?: string): Promise<ExecutionDto> {
+    const { execution, targets, scope } = await this.visible(caller, uuid);
+    const target = wantedTarget(execution, targets, uuid, parameter);
+    const mine = (target ? [target] : targets).filter((t) => may(caller, 'execution:cancel', t.team_id));
+    if (mine.length === 0) throw new DomainError('forbidden', 'forbidden');
+    const ids = mine.map((t) => t.id);
     const { userId, email, address } = caller;
     await this.database.transaction(async (tx) => {
-      const cancelled = await tx.query<{ host_id: number }>(SQL.cancelUnsent, [
-        execution.id,
-        targetId,
-        `cancelled by ${email}`,
-      ]);
-      const stopping = await tx.query<StopRow>(SQL.askToStop, [execution.id, targetId, email]);
+      const cancelled = await tx.query<{ host_id: number }>(SQL.cancelUnsent, [ids, `cancelled by ${email}`]);
+      const stopping = await tx.query<StopRow>(SQL.askToStop, [ids, email]);
       const details = { cancelled: cancelled.length, stopping: stopping.length };
       await this.audit.record(tx, {
         userId,
@@ -179,43 +178,71 @@ export class ExecutionsService {
         this.stops.send(stopping);
       });
     });
-    return toExecutionDto(execution, await this.repository.targets([execution.id]));
+    return toExecutionDto(execution, await this.repository.targets([execution.id], scope));
   }
 
-  /** The target that is meant: by parameter, or because the path's uuid is a target's; null for all of them. */
-  private async targetId(
-    execution: ExecutionRow,
-    pathUuid: string,
-    parameter: string | undefined,
-  ): Promise<string | null> {
-    const wanted = parameter ?? (pathUuid.toLowerCase() === execution.uuid ? undefined : pathUuid);
-    if (wanted === undefined) return null;
-    const targets = await this.repository.targets([execution.id]);
-    const target = targets.find((t) => t.uuid === wanted.toLowerCase() || t.id === wanted);
-    if (!target)
-      throw new DomainError('not_found', {
-        name: 'target',
-        reason: `this execution has no target ${wanted}`,
-      });
-    return target.id;
+  /**
+   * An execution by its uuid or a target's, with the targets that the caller may see.
+   * @throws DomainError not_found, also when there is none that the caller may see
+   */
+  private async visible(
+    caller: Caller,
+    uuid: string,
+  ): Promise<{ execution: ExecutionRow; targets: TargetRow[]; scope: Scope }> {
+    const execution = isUuid(uuid) ? await this.repository.find(uuid) : null;
+    if (!execution) throw notFound('Execution', uuid);
+    const scope = teamsWhere(caller, 'execution:read');
+    const targets = await this.repository.targets([execution.id], scope);
+    const own = execution.uuid === uuid.toLowerCase() || targets.some((t) => t.uuid === uuid.toLowerCase());
+    if (!own || (scope !== null && targets.length === 0)) throw notFound('Execution', uuid);
+    return { execution, targets, scope };
+  }
+
+  /** @throws DomainError not_found, also for a host that the caller may not see; conflict as `identify` */
+  private async hostId(identifier: string, scope: Scope): Promise<number> {
+    const { id, teamId } = await this.hosts.identify(identifier);
+    if (scope !== null && (teamId === null || !scope.includes(teamId))) throw notFound('Host', identifier);
+    return id;
   }
 
   private async readOutput(
-    executionId: string,
+    { executionId, targetId, stream, scope }: Wanted,
     after: number,
-    targetId: string | null,
-    stream: string | null,
     limit: number,
   ): Promise<OutputDto> {
     // Asked before the chunks are read: an ending is stored with its last chunks, so none can slip in between.
-    const open = await this.repository.isOpen(executionId, targetId);
-    const rows = await this.repository.chunks(executionId, after, targetId, stream, limit);
+    const open = await this.repository.isOpen(executionId, targetId, scope);
+    const rows = await this.repository.chunks(executionId, after, targetId, stream, limit, scope);
     return {
       chunks: rows.map(toChunkDto),
       next: Number(rows.at(-1)?.seq ?? after),
       done: !open && rows.length < limit && !rows.at(-1)?.full,
     };
   }
+}
+
+/** What of an execution's output is read. */
+interface Wanted {
+  readonly executionId: string;
+  /** null: of all targets. */
+  readonly targetId: string | null;
+  readonly stream: string | null;
+  readonly scope: Scope;
+}
+
+/** The target that is meant: by parameter, or because the path's uuid is a target's; null for all of them. */
+function wantedTarget(
+  execution: ExecutionRow,
+  targets: readonly TargetRow[],
+  pathUuid: string,
+  parameter: string | undefined,
+): TargetRow | null {
+  const wanted = parameter ?? (pathUuid.toLowerCase() === execution.uuid ? undefined : pathUuid);
+  if (wanted === undefined) return null;
+  const target = targets.find((t) => t.uuid === wanted.toLowerCase() || t.id === wanted);
+  if (!target)
+    throw new DomainError('not_found', { name: 'target', reason: `this execution has no target ${wanted}` });
+  return target;
 }
 
 function bounded(name: string, text: string | undefined, fallback: number): number {

@@ -9,6 +9,7 @@ const target = (fields: Partial<TargetRow>): TargetRow => ({
   host_id: 1,
   host_uuid: '',
   hostname: 'web-1',
+  team_id: null,
   state: 'finished',
   reason: null,
   message: '',
