@@ -1,5 +1,5 @@
 import { type Request, type Response } from 'express';
-import { fleetVersions } from './routing.js';
+import { fleetVersions, methodsAt, type RouteLayer } from './routing.js';
 
 function rewritten(url: string): string {
   const request = { url } as Request;
@@ -19,5 +19,31 @@ describe('fleetVersions', () => {
     ['/x/api/latest/fleet/me', '/x/api/latest/fleet/me'],
   ])('%s → %s', (from, to) => {
     expect(rewritten(from)).toBe(to);
+  });
+});
+
+describe('methodsAt', () => {
+  const layer = (pattern: RegExp, ...methods: string[]): RouteLayer => ({
+    route: { methods: Object.fromEntries(methods.map((name) => [name, true])) },
+    match: (path) => {
+      const match = pattern.exec(path);
+      return match !== null && { params: match.groups ?? {} };
+    },
+  });
+  const stack = [
+    layer(/^\/scripts\/run$/, 'post'),
+    layer(/^\/scripts\/(?<id>[^/]+)$/, 'get'),
+    layer(/^\/scripts\/(?<id>[^/]+)$/, 'delete'),
+    layer(/^\/executions\/(?<uuid>[^/]+)$/, 'get'),
+  ];
+
+  it.each([
+    ['/scripts/run', ['POST']],
+    ['/scripts/12', ['DELETE', 'GET']],
+    ['/scripts/x', []],
+    ['/executions/x', ['GET']],
+    ['/nothing', []],
+  ])('%s: %j', (path, methods) => {
+    expect(methodsAt(stack, path)).toEqual(methods);
   });
 });

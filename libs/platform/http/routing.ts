@@ -13,14 +13,18 @@ export function fleetVersions(request: Request, _response: Response, next: NextF
 /** What Express keeps per route, as far as it is looked at here. */
 export interface RouteLayer {
   readonly route?: { readonly methods: Readonly<Record<string, boolean>> };
-  match(path: string): boolean;
+  match(path: string): false | { readonly params: Readonly<Record<string, unknown>> };
 }
 
 /** Methods that some route answers at this path; empty when there is nothing. */
 export function methodsAt(stack: readonly RouteLayer[], path: string): string[] {
   const methods = new Set<string>();
   for (const layer of stack) {
-    if (!layer.route || !layer.match(path)) continue;
+    const match = layer.route !== undefined && layer.match(path);
+    if (!layer.route || !match) continue;
+    // An `id` is a number (`IdPipe`): what is none is no address of this route.
+    const { id } = match.params;
+    if (typeof id === 'string' && !/^\d+$/.test(id)) continue;
     for (const [method, served] of Object.entries(layer.route.methods))
       if (served) methods.add(method.toUpperCase());
   }
