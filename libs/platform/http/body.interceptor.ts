@@ -1,10 +1,23 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  type CustomDecorator,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import express, { type Request, type Response } from 'express';
 import { type Observable } from 'rxjs';
 import { DomainError } from '../errors/index.js';
 
 /** Largest JSON body, after decompression: a 500,000-character script, escaped, with room around it. */
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+
+const READS_BODY_KEY = 'muster:reads-body';
+
+/** The route has an interceptor of its own that reads the body, whatever its type says. */
+export const ReadsBodyItself = (): CustomDecorator => SetMetadata(READS_BODY_KEY, true);
 
 const parseJson = express.json({ limit: BODY_LIMIT_BYTES, strict: false, type: () => true });
 
@@ -14,10 +27,13 @@ const parseJson = express.json({ limit: BODY_LIMIT_BYTES, strict: false, type: (
  */
 @Injectable()
 export class BodyInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<Request>();
     if (context.getType() === 'http' && ['POST', 'PUT', 'PATCH', 'DELETE'].includes(request.method)) {
-      if (!request.is('multipart/form-data'))
+      const byItself = this.reflector.get<true | undefined>(READS_BODY_KEY, context.getHandler());
+      if (byItself !== true && !request.is('multipart/form-data'))
         await read(request, context.switchToHttp().getResponse<Response>());
     }
     return next.handle();

@@ -1,4 +1,4 @@
-export { BodyInterceptor } from './body.interceptor.js';
+export { BodyInterceptor, ReadsBodyItself } from './body.interceptor.js';
 export { ErrorEnvelopeDto, FieldProblemDto } from './error-envelope.dto.js';
 export { AllExceptionsFilter } from './exception.filter.js';
 export { IdPipe, isUuid } from './id.pipe.js';
