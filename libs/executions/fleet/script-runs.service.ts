@@ -4,7 +4,12 @@ import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
 import { HostsService, type RunnableHost } from '#libs/agents/index';
-import { ContentsService } from '#libs/scripts/index';
+import {
+  ADHOC_SCRIPT_LIMIT,
+  checkScriptContents,
+  ContentsService,
+  refuseSecretVariables,
+} from '#libs/scripts/index';
 import { ExecutionsRepository, type TargetRow } from '../executions.repository.js';
 import { ExecutionsService } from '../executions.service.js';
 import { type StartRequest, StartService } from '../start.service.js';
@@ -18,7 +23,6 @@ import {
 
 /** PostgreSQL's integer; a host with a larger id does not exist. */
 const MAX_ID = 2_147_483_647;
-const ADHOC_MAX_CHARACTERS = 10_000;
 const MAX_WAITING_PER_HOST = 1_000;
 /** A script's default timeout and a minute. */
 const SYNC_WAIT_SECONDS = 360;
@@ -185,16 +189,9 @@ function checkSource(dto: RunScriptDto): void {
   if (name) refuse('script_name', `Script '${dto.script_name}' doesn’t exist.`);
 }
 
-/** Empty, too long, not text: in this order. */
 function checkContents(contents: string): void {
-  const refuse = (reason: string): never => {
-    throw new DomainError('invalid', { name: 'script_contents', reason });
-  };
-  if (contents.trim() === '') refuse('Script contents must not be empty.');
-  if ([...contents].length > ADHOC_MAX_CHARACTERS) {
-    refuse("Script is too large. It's limited to 10,000 characters (approximately 125 lines).");
-  }
-  if (!contents.isWellFormed()) refuse('Wrong data format. Only plain text allowed.');
+  checkScriptContents(contents, ADHOC_SCRIPT_LIMIT, 'script_contents');
+  refuseSecretVariables(contents, 'script');
 }
 
 function checkArguments(args: readonly string[]): string[] {
