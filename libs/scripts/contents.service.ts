@@ -7,6 +7,12 @@ const SQL = {
     name: 'content_put',
     text: 'INSERT INTO contents (sha256, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING',
   },
+  // In one order, so that two of them never wait for each other.
+  putAll: {
+    name: 'content_put_all',
+    text: `INSERT INTO contents (sha256, bytes) SELECT * FROM unnest($1::bytea[], $2::bytea[]) AS given(sha256, bytes)
+           ORDER BY sha256 ON CONFLICT DO NOTHING`,
+  },
   get: { name: 'content_get', text: 'SELECT bytes FROM contents WHERE sha256 = $1' },
 };
 
@@ -31,6 +37,11 @@ export class ContentsService {
     const sha256 = digestOfContent(bytes);
     await tx.query(SQL.put, [sha256, bytes]);
     return sha256;
+  }
+
+  /** The same for many at once. */
+  async putAll(tx: Transaction, all: readonly Buffer[]): Promise<void> {
+    await tx.query(SQL.putAll, [all.map(digestOfContent), all]);
   }
 
   /** @throws Error when nothing is kept under this hash: the ledger would be broken */

@@ -9,5 +9,6 @@ export {
   type ScriptLimit,
 } from './script-contents.js';
 export { Script } from './script.entity.js';
-export { type SavedScript, ScriptsService } from './scripts.service.js';
+export { type SavedScript } from './scripts.repository.js';
+export { ScriptsService } from './scripts.service.js';
 export { ScriptsModule } from './scripts.module.js';

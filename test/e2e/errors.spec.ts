@@ -181,7 +181,7 @@ describe('the API document', () => {
       if (input !== undefined && method !== 'POST')
         expect({ name, codes }).toEqual({ name, codes: expect.arrayContaining(['400']) });
       for (const [code, answer] of Object.entries(operation.responses)) {
-        if (code.startsWith('2') && !['/metrics'].includes(path))
+        if (code.startsWith('2') && code !== '204' && !['/metrics'].includes(path))
           expect({ name, code, content: answer.content }).toEqual({ name, code, content: expect.anything() });
         // 408 is no error in Fleet's contract: the body is that of a result which is not there yet.
         if (/^[45]/.test(code) && code !== '408')
