@@ -33,7 +33,7 @@ export async function addTeamUser(
 export function form(name: string, contents: string | Buffer, fields: Record<string, string> = {}): FormData {
   const made = new FormData();
   for (const [field, value] of Object.entries(fields)) made.append(field, value);
-  made.append('script', new Blob([contents as BlobPart]), name);
+  made.append('script', new Blob([Uint8Array.from(Buffer.from(contents))]), name);
   return made;
 }
 
