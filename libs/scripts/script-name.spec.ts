@@ -18,7 +18,7 @@ describe('checkScriptName', () => {
       'The file name must be plain text without control characters.',
     ]),
   ])('refuses %j', (name, reason) => {
-    expect(() => checkScriptName(name!, 'script')).toThrow(
+    expect(() => checkScriptName(name, 'script')).toThrow(
       expect.objectContaining({ code: 'invalid', problems: [{ name: 'script', reason }] }),
     );
   });

@@ -203,8 +203,9 @@ describe('muster', () => {
 
   describe('help', () => {
     const commands = ['up', 'server', 'login', 'logout', 'whoami', 'hosts', 'run-script', 'logs', 'cancel'];
+    const scripts = [[], ['add'], ['get'], ['rm']].map((rest) => ['scripts', ...rest]);
 
-    it.each([[], ...commands.map((name) => [name])])(
+    it.each([[], ...commands.map((name) => [name]), ...scripts])(
       'of %s fits one screen and shows an example',
       async (...path: string[]) => {
         expect(await terminal.musterOnTty(...path, '--help')).toBe(0);

@@ -4,6 +4,7 @@ import { type HostsOptions } from './commands/hosts.command.js';
 import { type LoginOptions } from './commands/login.command.js';
 import { type LogsOptions } from './commands/logs.command.js';
 import { type RunScriptOptions } from './commands/run-script.command.js';
+import { type GetScriptOptions, type ScriptsOptions } from './commands/scripts.command.js';
 import { type UpOptions } from './commands/up.command.js';
 import { type WhoamiOptions } from './commands/whoami.command.js';
 import { type ConnectionOptions, type Context } from './connect.js';
@@ -143,6 +144,8 @@ signal n; 1 server or network, 2 usage.`,
       done(await runScript(context, words, options));
     });
 
+  addScripts(program, context, done);
+
   server(program.command('logs').description('the output of an execution'))
     .argument('<execution-id>')
     .option('-f, --follow', 'go on until it has ended')
@@ -164,6 +167,43 @@ signal n; 1 server or network, 2 usage.`,
 
   program.addHelpText('after', example('muster login', 'muster run-script --host web-1 -- uptime'));
   return program;
+}
+
+/** `scripts` alone lists; what is done with one script are its own commands. */
+function addScripts(program: Command, context: Context, done: (exitCode: number) => void): void {
+  const code = () => import('./commands/scripts.command.js');
+  const scripts = server(program.command('scripts').description('the saved scripts'))
+    .option('--team <id>', 'those of this team (default: of no team)', wholeNumber)
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster scripts --team 3', 'muster scripts add deploy.sh'))
+    .action(async (options: ScriptsOptions) => done(await (await code()).listScripts(context, options)));
+
+  // Options that `scripts` has too are taken by it, wherever they stand.
+  server(scripts.command('add').description('save a script under the name of its file'))
+    .argument('<file>', 'a text file that ends in .sh or .ps1')
+    .option('--team <id>', 'for hosts of this team (default: of no team)', wholeNumber)
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster scripts add deploy.sh --team 3'))
+    .action(async (file: string, _: ScriptsOptions, command: Command) =>
+      done(await (await code()).addScript(context, file, command.optsWithGlobals())),
+    );
+
+  server(scripts.command('get').description('a saved script, or its contents'))
+    .argument('<id>', 'as `muster scripts` shows it', wholeNumber)
+    .option('--contents', 'its contents and nothing else')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster scripts get 12', 'muster scripts get 12 --contents > deploy.sh'))
+    .action(async (id: number, _: GetScriptOptions, command: Command) =>
+      done(await (await code()).getScript(context, id, command.optsWithGlobals())),
+    );
+
+  server(scripts.command('rm').description('delete a saved script; runs that wait are cancelled'))
+    .argument('<id>', 'as `muster scripts` shows it', wholeNumber)
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('muster scripts rm 12'))
+    .action(async (id: number, _: ScriptsOptions, command: Command) =>
+      done(await (await code()).removeScript(context, id, command.optsWithGlobals())),
+    );
 }
 
 /** The options of every command that talks to a server. */
@@ -194,5 +234,10 @@ function collect(value: string, previous: string[] | undefined): string[] {
 
 function seconds(value: string): number {
   if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('a whole number of seconds is meant.');
+  return Number(value);
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,10}$/.test(value)) throw new InvalidArgumentError('a whole number is meant.');
   return Number(value);
 }

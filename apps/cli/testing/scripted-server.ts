@@ -6,7 +6,9 @@ export interface Request {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
+  /** Of JSON; empty for everything else. */
   readonly body: Record<string, unknown>;
+  readonly text: string;
 }
 
 type Handler = (request: Request, response: ServerResponse) => unknown;
@@ -61,7 +63,10 @@ export class ScriptedServer {
       path: url.pathname,
       query: url.searchParams,
       headers: message.headers,
-      body: text ? (JSON.parse(text) as Record<string, unknown>) : {},
+      body: /json/.test(message.headers['content-type'] ?? '')
+        ? (JSON.parse(text) as Record<string, unknown>)
+        : {},
+      text,
     };
     this.requests.push(request);
     const route = this.routes.find((each) => each.method === request.method && each.path.test(request.path));

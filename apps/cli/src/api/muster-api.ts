@@ -1,7 +1,8 @@
 import { type IncomingMessage } from 'node:http';
 import { CliError } from '../errors.js';
+import { formWith } from '../http/form.js';
 import { type HttpClient } from '../http/http-client.js';
-import { list, record, string, UnexpectedShape } from './read.js';
+import { list, number, record, string, UnexpectedShape } from './read.js';
 import {
   type Execution,
   type Host,
@@ -9,7 +10,9 @@ import {
   readExecution,
   readHost,
   readOutputPage,
+  readScript,
   readUser,
+  type Script,
   type User,
 } from './shapes.js';
 
@@ -75,6 +78,33 @@ export class MusterApi {
       },
     });
     return this.read(() => string(record(answer, 'answer')['execution_id'], 'execution_id'));
+  }
+
+  /** Saved scripts of a team, or of no team. */
+  async scripts(team: number | undefined): Promise<Script[]> {
+    const answer = await this.http.json('GET', `${fleet}/scripts`, { query: { team_id: team?.toString() } });
+    return this.read(() => list(record(answer, 'answer')['scripts'] ?? [], readScript, 'scripts'));
+  }
+
+  async script(id: number): Promise<Script> {
+    const answer = await this.http.json('GET', `${fleet}/scripts/${id}`);
+    return this.read(() => readScript(answer, 'script'));
+  }
+
+  /** What it stands for now, as it comes. */
+  scriptContents(id: number): Promise<IncomingMessage> {
+    return this.http.send('GET', `${fleet}/scripts/${id}`, { query: { alt: 'media' } });
+  }
+
+  /** @returns the script's id */
+  async addScript(name: string, contents: Buffer, team: number | undefined): Promise<number> {
+    const raw = formWith({ team_id: team?.toString() }, 'script', { name, contents });
+    const answer = await this.http.json('POST', `${fleet}/scripts`, { raw });
+    return this.read(() => number(record(answer, 'answer')['script_id'], 'script_id'));
+  }
+
+  async removeScript(id: number): Promise<void> {
+    await this.http.json('DELETE', `${fleet}/scripts/${id}`);
   }
 
   async execution(id: string, signal?: AbortSignal): Promise<Execution> {

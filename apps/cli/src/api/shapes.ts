@@ -54,6 +54,27 @@ export function readUser(value: unknown, at: string): User {
   };
 }
 
+/** A saved script. */
+export interface Script {
+  id: number;
+  name: string;
+  /** Absent: for hosts of no team. */
+  teamId: number | undefined;
+  updatedAt: string;
+  raw: Raw;
+}
+
+export function readScript(value: unknown, at: string): Script {
+  const raw = record(value, at);
+  return {
+    id: number(raw['id'], `${at}.id`),
+    name: string(raw['name'], `${at}.name`),
+    teamId: optional(raw['team_id'], number, `${at}.team_id`),
+    updatedAt: optional(raw['updated_at'], string, `${at}.updated_at`) ?? '',
+    raw,
+  };
+}
+
 export const finalStates = [
   'finished',
   'timed_out',

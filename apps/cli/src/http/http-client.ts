@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { CliError } from '../errors.js';
 import { ApiError, describeEnvelope } from './api-error.js';
+import { type RawBody } from './form.js';
 
 export interface Tls {
   /** PEM text of the authorities to trust instead of the well-known ones. */
@@ -25,7 +26,10 @@ export interface HttpClientOptions {
 }
 
 export interface CallOptions {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent instead of `body`, as it is. */
+  readonly raw?: RawBody;
   readonly query?: Record<string, string | undefined>;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
@@ -86,12 +90,12 @@ export class HttpClient {
     const url = new URL(this.url + path);
     for (const [key, value] of Object.entries(call.query ?? {}))
       if (value !== undefined) url.searchParams.set(key, value);
-    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const body = bodyOf(call);
     const headers: Record<string, string | number> = {
       accept: 'application/json',
       'user-agent': 'muster-cli',
     };
-    if (body) Object.assign(headers, { 'content-type': 'application/json', 'content-length': body.length });
+    if (body) Object.assign(headers, { 'content-type': body.type, 'content-length': body.bytes.length });
     else if (method === 'POST') headers['content-length'] = 0;
     if (this.options.token) headers['authorization'] = `Bearer ${this.options.token}`;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -116,7 +120,7 @@ export class HttpClient {
         clearTimeout(timer);
         reject(call.signal?.aborted ? error : this.describe(error));
       });
-      request.end(body);
+      request.end(body?.bytes);
     });
   }
 
@@ -143,6 +147,11 @@ export class HttpClient {
     const { code, message } = error as NodeJS.ErrnoException;
     return new UnreachableError(describeNetworkError(this.url, code ?? '', message));
   }
+}
+
+function bodyOf({ body, raw }: CallOptions): RawBody | undefined {
+  if (raw || body === undefined) return raw;
+  return { type: 'application/json', bytes: Buffer.from(JSON.stringify(body)) };
 }
 
 function secureAgent({ ca, insecure, pinned }: Tls): HttpsAgent {
