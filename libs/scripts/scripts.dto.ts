@@ -1,7 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsOptional, IsString, Matches, ValidateIf, ValidateNested } from 'class-validator';
+import { IsArray, IsOptional, IsString, Matches, ValidateIf, ValidateNested } from 'class-validator';
 import { ListQueryDto } from '#libs/platform/http/index';
+
+/** What stands in a query is text, whatever the API document calls it; these rules are about the text. */
+const WholeNumber = (name: string): PropertyDecorator =>
+  Matches(/^\d{0,15}$/, { message: `${name} must be a whole number` });
+const YesOrNo = (name: string): PropertyDecorator =>
+  Matches(/^(true|false|1|0)?$/, { message: `${name} must be true or false` });
 
 export class AddScriptDto {
   /** The script: a text file that ends in .sh or .ps1, up to 500,000 characters. */
@@ -39,8 +45,7 @@ export class ScriptDto {
 export class ScriptListQueryDto extends ListQueryDto {
   @ApiPropertyOptional({ type: 'integer', description: 'The team; without it, or 0: scripts of no team.' })
   @IsOptional()
-  @Matches(/^\d{0,15}$/, { message: 'team_id must be a whole number' })
-  @IsString()
+  @WholeNumber('team_id')
   team_id?: string;
 }
 
@@ -67,8 +72,7 @@ export class ScriptSetQueryDto {
     description: 'The team, by its id; neither this nor team_name: no team.',
   })
   @IsOptional()
-  @Matches(/^\d{0,15}$/, { message: 'team_id must be a whole number' })
-  @IsString()
+  @WholeNumber('team_id')
   team_id?: string;
 
   @ApiPropertyOptional({ description: 'The team, by its name.' })
@@ -78,7 +82,7 @@ export class ScriptSetQueryDto {
 
   @ApiPropertyOptional({ type: 'boolean', description: 'Checks everything and changes nothing.' })
   @IsOptional()
-  @IsIn(['true', 'false', '1', '0', ''], { message: 'dry_run must be true or false' })
+  @YesOrNo('dry_run')
   dry_run?: string;
 }
 
