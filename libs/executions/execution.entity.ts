@@ -26,6 +26,8 @@ export interface RunOptions {
   script_name?: string;
   /** Asked for on many hosts at once, as Fleet's batch. */
   batch?: true;
+  /** Of a batch: the team that the script belonged to; absent: to none. */
+  team_id?: number;
   /** The caller waits for the result: Fleet words its answers differently. */
   sync?: true;
 }

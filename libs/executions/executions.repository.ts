@@ -14,6 +14,8 @@ export interface ExecutionRow {
   expires_at: Date | null;
   timeout_seconds: number;
   options: RunOptions;
+  /** The saved script that it was taken from; null: none, or it is gone. */
+  script_id: number | null;
 }
 
 export interface TargetRow {
@@ -28,6 +30,8 @@ export interface TargetRow {
   state: TargetState;
   reason: ReasonCode | null;
   message: string;
+  /** Why a stop was asked for; null: it was not. */
+  stop_reason: ReasonCode | null;
   stop_by: string | null;
   exit_code: number | null;
   signal: number | null;
@@ -71,8 +75,8 @@ export interface ExecutionFilter {
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 const EXECUTION =
-  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options';
-const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_by, t.exit_code, t.signal,
+  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options, e.script_id';
+const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_reason, t.stop_by, t.exit_code, t.signal,
   t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
 const FINAL = sqlList(FINAL_STATES);
 
@@ -90,6 +94,10 @@ const SQL = {
   targets: {
     name: 'targets_of_executions',
     text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) AND ($2::int[] IS NULL OR h.team_id = ANY($2)) ORDER BY t.id`,
+  },
+  target: {
+    name: 'target_by_uuid',
+    text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.uuid = $1`,
   },
   open: {
     name: 'targets_open',
@@ -154,6 +162,11 @@ export class ExecutionsRepository {
   /** In order of their ids. */
   targets(executionIds: readonly string[], scope: Scope = null): Promise<TargetRow[]> {
     return this.database.query(SQL.targets, [executionIds, scope]);
+  }
+
+  async target(uuid: string): Promise<TargetRow | null> {
+    const [row] = await this.database.query<TargetRow>(SQL.target, [uuid]);
+    return row ?? null;
   }
 
   /** True while a target (that one, or any) has yet to end. */

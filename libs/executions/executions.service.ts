@@ -6,6 +6,7 @@ import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
 import { HostsService } from '#libs/agents/index';
+import { recordCancelled } from './dispatch/ends.js';
 import { type StopRow, StopsService } from './dispatch/stops.service.js';
 import { toChunkDto, toExecutionDto } from './execution-view.js';
 import {
@@ -28,13 +29,13 @@ import { IN_FLIGHT_STATES, isFinal, sqlList, UNSENT_STATES } from './states.js';
 const SQL = {
   cancelUnsent: {
     text: `UPDATE targets SET state = 'cancelled', reason = 'cancel_requested', message = $2, finished_at = now()
-           WHERE id = ANY($1::bigint[]) AND state IN (${sqlList(UNSENT_STATES)}) RETURNING host_id`,
+           WHERE id = ANY($1::bigint[]) AND state IN (${sqlList(UNSENT_STATES)}) RETURNING id`,
   },
   askToStop: {
     text: `UPDATE targets SET stop_reason = 'cancel_requested', stop_by = $2
            WHERE id = ANY($1::bigint[]) AND state IN (${sqlList(IN_FLIGHT_STATES)})
-             AND stop_reason IS DISTINCT FROM 'cancel_requested'
-           RETURNING attempt_id, host_id, stop_reason, stop_by`,
+             AND (stop_reason IS NULL OR stop_reason = 'expired')
+           RETURNING id, attempt_id, host_id, stop_reason, stop_by`,
   },
 };
 
@@ -161,8 +162,13 @@ export class ExecutionsService {
     const ids = mine.map((t) => t.id);
     const { userId, email, address } = caller;
     await this.database.transaction(async (tx) => {
-      const cancelled = await tx.query<{ host_id: number }>(SQL.cancelUnsent, [ids, `cancelled by ${email}`]);
-      const stopping = await tx.query<StopRow>(SQL.askToStop, [ids, email]);
+      const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [ids, `cancelled by ${email}`]);
+      const stopping = await tx.query<StopRow & { id: string }>(SQL.askToStop, [ids, email]);
+      await recordCancelled(
+        tx,
+        caller,
+        [...cancelled, ...stopping].map((row) => row.id),
+      );
       const details = { cancelled: cancelled.length, stopping: stopping.length };
       await this.audit.record(tx, {
         userId,

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Lane } from '#libs/protocol/index';
+import { type Lane, type ReasonCode } from '#libs/protocol/index';
 import { Audit } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
@@ -8,6 +8,7 @@ import { Database, type Transaction, violated } from '#libs/platform/database/in
 import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
 import { DispatcherService, ONE_SERIAL_IN_FLIGHT } from './dispatch/dispatcher.service.js';
+import { recordEnds } from './dispatch/ends.js';
 import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { Nudges } from './results/nudges.js';
@@ -25,6 +26,8 @@ export interface StartRequest {
   readonly scriptId?: number | undefined;
   /** One target each; the caller may run this on all of them. */
   readonly hostIds: readonly number[];
+  /** Those of the hosts that cannot run it: their targets end as `failed_to_start` the moment they come to be. */
+  readonly unable?: ReadonlyMap<number, { readonly reason: ReasonCode; readonly message: string }>;
   readonly timeoutSeconds: number;
   /** Between TERM and KILL. Default 10. */
   readonly graceSeconds?: number;
@@ -37,6 +40,10 @@ export interface StartRequest {
   readonly maxWaiting?: number;
   /** Refuse when a host has anything of the serial lane that has not ended, with these words. */
   readonly refuseWhenBusy?: string;
+  /** Refuse when the same saved script waits or runs on a host. */
+  readonly refuseWhenQueued?: true;
+  /** What the audit record says of the request, when it is not `requested_<kind>`. */
+  readonly record?: (executionUuid: string) => { act: string; details: Record<string, unknown> };
 }
 
 export interface Started {
@@ -50,6 +57,9 @@ export interface Started {
 const DEFAULT_GRACE_SECONDS = 10;
 /** Unique index over requester and key. */
 const IDEMPOTENCY = 'executions_idempotency';
+/** What two requests at the same moment can break; each at most once per request. */
+const RACES = [ONE_SERIAL_IN_FLIGHT, IDEMPOTENCY];
+const ATTEMPTS = RACES.length + 1;
 
 const SQL = {
   insertExecution: {
@@ -58,12 +68,30 @@ const SQL = {
              output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest, script_id)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14, $15) RETURNING id`,
   },
-  // With one host the target's uuid is the execution's.
+  // With one host the target's uuid is the execution's. What has a reason not to start has ended.
   insertTargets: {
     name: 'targets_insert',
-    text: `INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, state, expires_at)
-           SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, 'queued', e.expires_at
-           FROM executions e, unnest($3::int[]) AS h(host_id) WHERE e.uuid = $1 ORDER BY h.host_id`,
+    text: `WITH inserted AS (
+             INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, expires_at, state, reason, message, finished_at)
+             SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, e.expires_at,
+               CASE WHEN h.reason IS NULL THEN 'queued' ELSE 'failed_to_start' END, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
+             FROM executions e, unnest($3::int[], $4::text[], $5::text[]) AS h(host_id, reason, message) WHERE e.uuid = $1 ORDER BY h.host_id
+             RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
+           )
+           ${recordEnds('inserted')}`,
+  },
+  // Requests for the same script on the same host take turns: the second sees what the first has stored.
+  takeTurns: { name: 'script_turns', text: 'SELECT pg_advisory_xact_lock($1, $2)' },
+  holdScript: {
+    name: 'script_hold',
+    text: 'SELECT 1 FROM scripts WHERE id = $1 AND content_sha256 = $2 FOR SHARE',
+  },
+  // Looked for in the queue and in flight, never among all that the script has ever run (IS NOT DISTINCT FROM uses no index).
+  alreadyQueued: {
+    name: 'script_already_queued',
+    text: `SELECT 1 WHERE EXISTS (SELECT 1 FROM targets WHERE host_id = $2 AND lane = 'serial' AND state = 'queued' AND script_id IS NOT DISTINCT FROM $1)
+              OR EXISTS (SELECT 1 FROM targets WHERE host_id = $2 AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})
+                AND script_id IS NOT DISTINCT FROM $1)`,
   },
   waiting: {
     name: 'targets_waiting',
@@ -98,18 +126,34 @@ export class StartService {
 
   /**
    * Stores the request and nudges the dispatcher; nothing has run yet when this resolves.
-   * @throws DomainError conflict (queue full, or the idempotency key stands for another request)
+   * @throws DomainError conflict (the idempotency key stands for another request); invalid_conflict (queue full, busy, or the
+   * script is queued already, or was changed at this moment)
    */
   async start(caller: Caller, request: StartRequest): Promise<Started> {
     const digest = request.idempotencyKey === undefined ? null : digestOf(request);
-    try {
-      return await this.startAndClaim(caller, request, digest);
-    } catch (error) {
-      // Somebody was faster, at the same moment: another request for this host was claimed, and this one queues behind it;
-      // or one with the same key was stored, and is the answer.
-      if (![ONE_SERIAL_IN_FLIGHT, IDEMPOTENCY].includes(violated(error) ?? '')) throw error;
-      return this.startOnce(caller, request, digest, false);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return attempt === 1
+          ? await this.startAndClaim(caller, request, digest)
+          : await this.startOnce(caller, request, digest, false);
+      } catch (error) {
+        // Somebody was faster, at the same moment: another request for this host was claimed, and this one queues behind it;
+        // or one with the same key was stored, and is the answer. Both can happen to one request.
+        if (attempt === ATTEMPTS || !RACES.includes(violated(error) ?? '')) throw error;
+      }
     }
+  }
+
+  /** @throws DomainError invalid_conflict when the request's saved script waits or runs on its host */
+  async refuseQueued(request: StartRequest, tx: Pick<Transaction, 'query'> = this.database): Promise<void> {
+    const { scriptId, hostIds, refuseWhenQueued } = request;
+    if (scriptId === undefined || !refuseWhenQueued) return;
+    const [queued] = await tx.query(SQL.alreadyQueued, [scriptId, hostIds[0]]);
+    if (!queued) return;
+    throw new DomainError('invalid_conflict', {
+      name: 'script_id',
+      reason: 'The script is already queued on the given host.',
+    });
   }
 
   /** Of several requests for one host at the same moment only one claims: the others would have to wait for it, and try again. */
@@ -119,7 +163,7 @@ export class StartService {
     digest: Buffer | null,
   ): Promise<Started> {
     const [hostId] = request.hostIds;
-    if (hostId === undefined || request.hostIds.length > 1 || this.claiming.has(hostId)) {
+    if (hostId === undefined || request.hostIds.length > 1 || request.unable || this.claiming.has(hostId)) {
       return this.startOnce(caller, request, digest, false);
     }
     this.claiming.add(hostId);
@@ -139,6 +183,7 @@ export class StartService {
     return this.database.transaction(async (tx) => {
       const known = await this.findByKey(tx, caller, request, digest);
       if (known) return known;
+      await this.hold(tx, request);
       const { started, claimed } = await this.insert(tx, caller, request, digest, claim);
       tx.afterCommit(() => {
         if (claimed.length === 0) this.nudges.wake(request.hostIds);
@@ -166,6 +211,22 @@ export class StartService {
     return { id: row.id, uuid: row.uuid, created: false };
   }
 
+  /** The saved script stays as it is until this is committed: what is withdrawn later finds the run, and withdraws it too. */
+  private async hold(tx: Transaction, request: StartRequest): Promise<void> {
+    const { scriptId, content, hostIds, refuseWhenQueued } = request;
+    if (scriptId === undefined) return;
+    const [, [held]] = await Promise.all([
+      refuseWhenQueued && tx.query(SQL.takeTurns, [scriptId, hostIds[0]]),
+      tx.query(SQL.holdScript, [scriptId, digestOfContent(content)]),
+      this.refuseQueued(request, tx),
+    ]);
+    if (held) return;
+    throw new DomainError('invalid_conflict', {
+      name: 'script_id',
+      reason: 'The script was changed or deleted at this moment. Look at it and try again.',
+    });
+  }
+
   private async insert(
     tx: Transaction,
     caller: Caller,
@@ -179,11 +240,15 @@ export class StartService {
     const uuid = randomUUID();
     const sha256 = digestOfContent(content);
     const { userId, email, address } = caller;
-    const details = {
-      kind,
-      host_ids: hostIds.slice(0, 100),
-      hosts: hostIds.length,
-      content_sha256: sha256.toString('hex'),
+    const { act, details } = request.record?.(uuid) ?? {
+      act: `requested_${kind}`,
+      details: {
+        kind,
+        host_ids: hostIds.slice(0, 100),
+        hosts: hostIds.length,
+        script_name: options.script_name ?? '',
+        content_sha256: sha256.toString('hex'),
+      },
     };
     // Sent together: none of them needs the other's result.
     const [[full], [busy], , [execution], claimed] = await Promise.all([
@@ -211,12 +276,18 @@ export class StartService {
       ]),
       claim && hostIds[0] !== undefined
         ? this.dispatcher.place(tx, uuid, lane, hostIds[0])
-        : tx.query<OrderRow>(SQL.insertTargets, [uuid, lane, hostIds]),
+        : tx.query<OrderRow>(SQL.insertTargets, [
+            uuid,
+            lane,
+            hostIds,
+            hostIds.map((id) => request.unable?.get(id)?.reason ?? null),
+            hostIds.map((id) => request.unable?.get(id)?.message ?? ''),
+          ]),
       audit.record(tx, {
         userId,
         email,
         address,
-        act: `run_${kind}`,
+        act,
         outcome: 'done',
         executionUuid: uuid,
         details,
@@ -233,7 +304,8 @@ export class StartService {
 }
 
 function digestOf(request: StartRequest): Buffer {
-  const { kind, lane, content, stdin, options, hostIds, timeoutSeconds, expiresInSeconds } = request;
+  const { kind, lane, content, stdin, options, hostIds, timeoutSeconds, expiresInSeconds, scriptId } =
+    request;
   const parts = [
     kind,
     lane,
@@ -243,6 +315,7 @@ function digestOf(request: StartRequest): Buffer {
     hostIds,
     timeoutSeconds,
     expiresInSeconds ?? null,
+    ...(scriptId === undefined ? [] : [scriptId]),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }

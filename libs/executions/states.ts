@@ -44,8 +44,17 @@ export const IN_FLIGHT_STATES = ['dispatched', 'running', 'terminating'] as cons
 /** Nothing has left the server yet: these end by the server's word alone. */
 export const UNSENT_STATES = ['waiting_approval', 'ready', 'queued'] as const;
 
-/** How a target comes to be; `dispatched` when its host is free at that very moment. */
-export const FIRST_STATES: readonly TargetState[] = ['waiting_approval', 'ready', 'queued', 'dispatched'];
+/**
+ * How a target comes to be; `dispatched` when its host is free at that very moment, `failed_to_start` when it is one of
+ * many hosts and cannot run this.
+ */
+export const FIRST_STATES: readonly TargetState[] = [
+  'waiting_approval',
+  'ready',
+  'queued',
+  'dispatched',
+  'failed_to_start',
+];
 
 /** From → to. Everything not named here is forbidden; `finalState` ends have no way out. */
 export const TRANSITIONS: Readonly<Record<TargetState, readonly TargetState[]>> = {

@@ -35,6 +35,10 @@ export const ReasonCode = {
   agentSilent: 'agent_silent',
   /** The request's expiry passed before the start. */
   expired: 'expired',
+  /** The saved script is not for this platform (`.ps1` for Windows, `.sh` for all others). */
+  incompatiblePlatform: 'incompatible_platform',
+  /** The saved script was replaced or deleted before it had run. */
+  scriptWithdrawn: 'script_withdrawn',
   /** The host was removed. */
   hostRemoved: 'host_removed',
 } as const;

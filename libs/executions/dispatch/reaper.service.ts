@@ -4,6 +4,7 @@ import { Database } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList, UNSENT_STATES } from '../states.js';
 import { DispatcherService } from './dispatcher.service.js';
+import { recordEnds } from './ends.js';
 import { SettlementsService } from './settlements.service.js';
 import { type StopRow, StopsService } from './stops.service.js';
 
@@ -15,10 +16,15 @@ const AT_ONCE = 1_000;
 const SQL = {
   expireUnsent: {
     name: 'reap_unsent',
-    text: `UPDATE targets SET state = 'expired', reason = 'expired', message = 'expired before the host came online', finished_at = now()
-           WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state IN (${sqlList(UNSENT_STATES)}) ORDER BY id LIMIT ${AT_ONCE})
-             AND state IN (${sqlList(UNSENT_STATES)})
-           RETURNING execution_id`,
+    text: `WITH ended AS (
+             UPDATE targets SET state = 'expired', reason = 'expired', message = 'expired before the host came online', finished_at = now()
+             WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state IN (${sqlList(UNSENT_STATES)}) ORDER BY id LIMIT ${AT_ONCE})
+               AND state IN (${sqlList(UNSENT_STATES)})
+             RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
+           ), recorded AS (
+             ${recordEnds('ended')}
+           )
+           SELECT execution_id FROM ended`,
   },
   // It may have started in time: only the agent can say.
   askAboutExpired: {

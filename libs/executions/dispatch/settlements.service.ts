@@ -11,6 +11,7 @@ import {
   TARGET_STATES,
   type TargetState,
 } from '../states.js';
+import { recordEnds } from './ends.js';
 
 /** What became of one attempt since the last word about it: from its agent, or from what the server concludes. */
 export interface Settlement {
@@ -89,14 +90,9 @@ const SQL = {
         stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
         dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk)
       FROM open o WHERE t.id = o.id
-      RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, o.state
+      RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), recorded AS (
-        INSERT INTO audit (user_id, email, act, outcome, execution_uuid, host_id, details)
-        SELECT e.requested_by, e.requested_by_email, 'ran_' || e.kind, CASE s.state WHEN 'finished' THEN 'done' ELSE 'failed' END, e.uuid, s.host_id,
-          jsonb_build_object('target_uuid', s.uuid, 'hostname', (SELECT h.hostname FROM hosts h WHERE h.id = s.host_id), 'state', s.state,
-            'exit_code', s.exit_code, 'script_name', coalesce(e.options->>'script_name', ''), 'sync', coalesce((e.options->>'sync')::boolean, false),
-            'content_sha256', encode(e.content_sha256, 'hex'))
-        FROM settled s JOIN executions e ON e.id = s.execution_id WHERE s.state IS NOT NULL
+        ${recordEnds('settled')}
       )
       SELECT s.ord, s.execution_id, s.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = s.host_id AND q.state = 'queued') AS more
       FROM settled s`,

@@ -79,6 +79,7 @@ function toStop(row: StopRow): Stop['attempts'][number] {
   const expired = row.stop_reason === ReasonCode.expired;
   return {
     attempt_id: row.attempt_id,
+    // For an agent a withdrawn script is cancelled like any other.
     reason: expired ? ReasonCode.expired : ReasonCode.cancelRequested,
     message: expired ? 'expired before it started' : `stopped by ${row.stop_by ?? 'the server'}`,
   };

@@ -13,6 +13,7 @@ const target = (fields: Partial<TargetRow>): TargetRow => ({
   state: 'finished',
   reason: null,
   message: '',
+  stop_reason: null,
   stop_by: null,
   exit_code: null,
   signal: null,
