@@ -9,6 +9,8 @@ import { StopsService } from './dispatch/stops.service.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsRepository } from './executions.repository.js';
 import { ExecutionsService } from './executions.service.js';
+import { RunPolicy } from './fleet/run-policy.js';
+import { ScriptResultsService } from './fleet/script-results.service.js';
 import { ScriptRunsController } from './fleet/script-runs.controller.js';
 import { ScriptRunsService } from './fleet/script-runs.service.js';
 import { Nudges } from './results/nudges.js';
@@ -25,6 +27,8 @@ import { StartService } from './start.service.js';
     Nudges,
     ReaperService,
     ReconcileService,
+    RunPolicy,
+    ScriptResultsService,
     ScriptRunsService,
     SettlementsService,
     StartService,

@@ -24,13 +24,17 @@ export const MESSAGES = {
 /** How the one who asked waits: not at all, still (`busy`), or in vain. */
 export type Waiting = 'async' | 'busy' | 'unheard';
 
-/** The "Fleet script result" column of the table of outcomes; null where the result is a 404 (cancelled before it started). */
+/**
+ * The "Fleet script result" column of the table of outcomes; null where the result is a 404: cancelled before it started, or
+ * the saved script was withdrawn before there was a result.
+ */
 export function toScriptOutcome(
   target: TargetRow,
   timeoutSeconds: number,
   waiting: Waiting = 'async',
 ): ScriptOutcome | null {
   const said = (exitCode: number, message: string): ScriptOutcome => ({ exitCode, message, output: null });
+  if (target.stop_reason === ReasonCode.scriptWithdrawn) return null;
   switch (target.state) {
     case 'waiting_approval':
     case 'ready':

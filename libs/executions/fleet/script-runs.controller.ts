@@ -16,6 +16,7 @@ import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ErrorEnvelopeDto } from '#libs/platform/http/index';
 import { closed } from '../results/server-sent-events.js';
+import { ScriptResultsService } from './script-results.service.js';
 import {
   RunScriptDto,
   RunScriptResponseDto,
@@ -27,7 +28,10 @@ import { ScriptRunsService } from './script-runs.service.js';
 @ApiTags('Scripts')
 @Controller('api/v1/fleet/scripts')
 export class ScriptRunsController {
-  constructor(private readonly runs: ScriptRunsService) {}
+  constructor(
+    private readonly runs: ScriptRunsService,
+    private readonly results: ScriptResultsService,
+  ) {}
 
   /**
    * Run script
@@ -128,7 +132,7 @@ export class ScriptRunsController {
     type: ErrorEnvelopeDto,
     description: 'No such execution, or it was cancelled before it started.',
   })
-  result(@Param('execution_id') id: string): Promise<ScriptResultDto> {
-    return this.runs.result(id);
+  result(@CurrentCaller() caller: Caller, @Param('execution_id') id: string): Promise<ScriptResultDto> {
+    return this.results.result(caller, id);
   }
 }

@@ -10,7 +10,7 @@ export class RunScriptDto {
   @IsInt({ message: 'host_id must be an integer' })
   host_id?: number;
 
-  /** An existing saved script. */
+  /** An existing saved script, of the host's team (or of no team, as the host). */
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @IsInt({ message: 'script_id must be an integer' })
@@ -22,11 +22,13 @@ export class RunScriptDto {
   @IsString({ message: 'script_contents must be a string' })
   script_contents?: string | null;
 
-  /** A saved script of the team (or of no team). */
+  /** Name of a saved script of the team `team_id` (or of no team). */
+  @ApiPropertyOptional({ type: 'string', example: 'restart.sh' })
   @IsOptional()
   @IsString({ message: 'script_name must be a string' })
   script_name?: string | null;
 
+  /** Only beside script_name; 0 or absent: no team. */
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @IsInt({ message: 'team_id must be an integer' })
@@ -40,7 +42,7 @@ export class RunScriptDto {
   @IsString({ each: true, message: 'arguments must be an array of strings' })
   arguments?: string[] | null;
 
-  /** Seconds it may run; 300 when absent. */
+  /** Seconds it may run; else what the team's agent options say, else 300. */
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 604800 })
   @IsOptional()
   @IsInt({ message: 'timeout must be an integer (seconds)' })

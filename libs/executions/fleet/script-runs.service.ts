@@ -1,49 +1,43 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { type Caller } from '#libs/platform/auth/index';
-import { type Settings, SETTINGS } from '#libs/platform/config/index';
+import { Injectable } from '@nestjs/common';
+import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { isUuid } from '#libs/platform/http/index';
 import { HostsService, type RunnableHost } from '#libs/agents/index';
 import {
   ADHOC_SCRIPT_LIMIT,
   checkScriptContents,
   ContentsService,
   refuseSecretVariables,
+  type SavedScript,
+  ScriptsService,
 } from '#libs/scripts/index';
-import { ExecutionsRepository, type TargetRow } from '../executions.repository.js';
 import { ExecutionsService } from '../executions.service.js';
 import { type StartRequest, StartService } from '../start.service.js';
-import { MESSAGES, type ScriptOutcome, toScriptOutcome } from './script-outcome.js';
-import {
-  type RunScriptDto,
-  type RunScriptResponseDto,
-  type ScriptResultDto,
-  type SyncScriptResultDto,
-} from './script-runs.dto.js';
+import { RunPolicy } from './run-policy.js';
+import { MESSAGES, toScriptOutcome } from './script-outcome.js';
+import { ScriptResultsService, SYNC_WAIT_SECONDS } from './script-results.service.js';
+import { type RunScriptDto, type RunScriptResponseDto, type SyncScriptResultDto } from './script-runs.dto.js';
 
-/** PostgreSQL's integer; a host with a larger id does not exist. */
+/** PostgreSQL's integer; what has a larger id does not exist. */
 const MAX_ID = 2_147_483_647;
 const MAX_WAITING_PER_HOST = 1_000;
-/** A script's default timeout and a minute. */
-const SYNC_WAIT_SECONDS = 360;
-const OUTPUT_TAIL_BYTES = 1024 * 1024;
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 
-/** Fleet's "run script" and "get script result", over the one ledger. */
+/** Fleet's "run script", over the one ledger. */
 @Injectable()
 export class ScriptRunsService {
   constructor(
     private readonly hosts: HostsService,
+    private readonly scripts: ScriptsService,
+    private readonly contents: ContentsService,
+    private readonly policy: RunPolicy,
     private readonly starts: StartService,
     private readonly executions: ExecutionsService,
-    private readonly repository: ExecutionsRepository,
-    private readonly contents: ContentsService,
-    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'scriptTimeoutSeconds'>,
+    private readonly results: ScriptResultsService,
   ) {}
 
   /** In the order of Fleet's checks (`reference/fleet.md`, 3.2). @throws DomainError, the first that applies */
   async run(caller: Caller, dto: RunScriptDto, idempotencyKey?: string): Promise<RunScriptResponseDto> {
-    const { host, request } = await this.prepare(dto);
+    const { host, request } = await this.prepare(caller, dto);
     const { uuid } = await this.starts.start(caller, { ...request, idempotencyKey });
     return { host_id: host.id, execution_id: uuid };
   }
@@ -57,9 +51,11 @@ export class ScriptRunsService {
     dto: RunScriptDto,
     signal: AbortSignal,
   ): Promise<{ done: boolean; body: SyncScriptResultDto }> {
-    const { host, request } = await this.prepare(dto);
-    if (!host.online)
+    const { host, request } = await this.prepare(caller, dto);
+    if (!host.online) {
+      await this.starts.refuseQueued(request);
       throw new DomainError('invalid', { name: 'host_id', reason: "Script can't run on offline host." });
+    }
     const { id, uuid } = await this.starts.start(caller, {
       ...request,
       options: { ...request.options, sync: true },
@@ -75,105 +71,113 @@ export class ScriptRunsService {
         host_id: host.id,
         execution_id: uuid,
         script_contents: request.content.toString('utf8'),
-        script_id: null,
+        script_id: request.scriptId ?? null,
         policy_id: null,
         team_id: null,
         exit_code,
         message,
         timeout: request.timeoutSeconds,
         host_timeout: exit_code === null,
-        ...(await this.outputOf(target, outcome)),
+        ...(await this.results.output(target, outcome)),
       },
     };
   }
 
-  /** @throws DomainError not_found, also for what was cancelled before it started */
-  async result(targetUuid: string): Promise<ScriptResultDto> {
-    const unknown = notFound('HostScriptResult', targetUuid);
-    const execution = isUuid(targetUuid) ? await this.repository.find(targetUuid) : null;
-    if (execution?.kind !== 'script') throw unknown;
-    const target = (await this.repository.targets([execution.id])).find(
-      (t) => t.uuid === targetUuid.toLowerCase(),
-    );
-    const { options, created_at, timeout_seconds } = execution;
-    const late = Date.now() > created_at.getTime() + SYNC_WAIT_SECONDS * 1000;
-    const waiting = options.sync ? (late ? 'unheard' : 'busy') : 'async';
-    const outcome = target && toScriptOutcome(target, timeout_seconds, waiting);
-    if (!target || !outcome) throw unknown;
-    return {
-      script_contents: (await this.contents.get(execution.content_sha256)).toString('utf8'),
-      script_id: null,
-      exit_code: outcome.exitCode,
-      message: outcome.message,
-      hostname: target.hostname ?? '',
-      host_timeout: waiting === 'unheard' && outcome.exitCode === null,
-      host_id: target.host_id,
-      execution_id: target.uuid,
-      created_at: created_at.toISOString(),
-      ...(await this.outputOf(target, outcome)),
-    };
-  }
-
   /** The checks in their order, and what is to be started when they pass. */
-  private async prepare(dto: RunScriptDto): Promise<{ host: RunnableHost; request: StartRequest }> {
+  private async prepare(
+    caller: Caller,
+    dto: RunScriptDto,
+  ): Promise<{ host: RunnableHost; request: StartRequest }> {
+    const hostId = dto.host_id ?? 0;
+    // Asked for together, looked at in order.
+    const [, found] = await Promise.all([
+      this.policy.checkEnabled(),
+      hostId > 0 && hostId <= MAX_ID ? this.hosts.runnable(hostId) : null,
+    ]);
     checkSource(dto);
-    const host = await this.runnableHost(dto.host_id ?? 0);
-    if (dto.script_id !== undefined && dto.script_id !== null) {
-      throw new DomainError('invalid_unknown', {
+    const named = dto.script_name ? await this.scriptByName(caller, dto.script_name, dto.team_id ?? 0) : null;
+    const host = runnable(caller, hostId, found);
+    const script = named ?? (isGiven(dto.script_id) ? await this.scriptById(dto.script_id) : null);
+    if (script && script.teamId !== host.teamId) {
+      throw new DomainError('invalid', {
         name: 'script_id',
-        reason: 'No script exists for the provided "script_id".',
+        reason: 'The script does not belong to the same team (or no team) as the host.',
       });
     }
-    const contents = dto.script_contents ?? '';
-    checkContents(contents);
     const request: StartRequest = {
       kind: 'script',
       lane: 'serial',
-      content: Buffer.from(contents),
-      options: dto.arguments?.length ? { arguments: checkArguments(dto.arguments) } : {},
+      content: await this.contentOf(script, dto),
+      options: {
+        ...(dto.arguments?.length && { arguments: checkArguments(dto.arguments) }),
+        ...(script && { script_name: script.name }),
+      },
+      scriptId: script?.id,
+      refuseWhenQueued: true,
       hostIds: [host.id],
-      timeoutSeconds: dto.timeout ?? this.settings.scriptTimeoutSeconds,
+      timeoutSeconds: await this.policy.timeout(dto.timeout, host.teamId),
       expiresInSeconds: dto.expires_in ?? undefined,
       maxWaiting: MAX_WAITING_PER_HOST,
     };
     return { host, request };
   }
 
-  private async outputOf(
-    target: TargetRow,
-    outcome: ScriptOutcome,
-  ): Promise<{ output: string; runtime: number; truncated: boolean }> {
-    const written = Number(target.stdout_bytes) + Number(target.stderr_bytes);
-    const ran = outcome.output === null;
-    const tail = ran
-      ? await this.repository.tail(target.id, OUTPUT_TAIL_BYTES)
-      : Buffer.from(outcome.output ?? '');
-    return {
-      output: lastText(tail, OUTPUT_TAIL_BYTES),
-      runtime: Math.round(Number(target.duration_ms ?? 0) / 1000),
-      truncated: target.dropped_bytes !== '0' || written > OUTPUT_TAIL_BYTES,
-    };
+  private async scriptByName(caller: Caller, name: string, teamId: number): Promise<SavedScript> {
+    const team = teamId > 0 ? teamId : null;
+    require(caller, 'script:read', team);
+    const script = teamId > MAX_ID || name.includes('\0') ? null : await this.scripts.findByName(team, name);
+    if (!script)
+      throw new DomainError('invalid', { name: 'script_name', reason: `Script '${name}' doesn’t exist.` });
+    return script;
   }
 
-  private async runnableHost(id: number): Promise<RunnableHost> {
-    const host = id > 0 && id <= MAX_ID ? await this.hosts.runnable(id) : null;
-    if (!host) throw notFound('Host', id === 0 ? undefined : id);
-    if (host.scriptsEnabled === false) {
-      throw new DomainError(
-        'refused',
-        "Couldn't run script. To run a script, deploy the fleetd agent with --enable-scripts.",
-      );
+  private async scriptById(id: number): Promise<SavedScript> {
+    const script = id > 0 && id <= MAX_ID ? await this.scripts.find(id) : null;
+    if (!script) {
+      throw new DomainError('invalid_unknown', {
+        name: 'script_id',
+        reason: 'No script exists for the provided "script_id".',
+      });
     }
-    return host;
+    return script;
   }
+
+  private async contentOf(script: SavedScript | null, dto: RunScriptDto): Promise<Buffer> {
+    if (script) return this.contents.get(script.contentSha256);
+    const contents = dto.script_contents ?? '';
+    checkContents(contents);
+    return Buffer.from(contents);
+  }
+}
+
+/**
+ * The host, when a script can run there and the caller may do that.
+ * @throws DomainError not_found, refused, forbidden; what does not exist belongs to no team
+ */
+function runnable(caller: Caller, id: number, host: RunnableHost | null): RunnableHost {
+  if (!host) {
+    require(caller, 'script:execute', null);
+    throw notFound('Host', id === 0 ? undefined : id);
+  }
+  if (host.scriptsEnabled === false) {
+    throw new DomainError(
+      'refused',
+      "Couldn't run script. To run a script, deploy the fleetd agent with --enable-scripts.",
+    );
+  }
+  require(caller, 'script:execute', host.teamId);
+  return host;
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
 }
 
 /** One source, and a team only with a name. */
 function checkSource(dto: RunScriptDto): void {
-  const id = dto.script_id !== undefined && dto.script_id !== null;
-  const contents =
-    dto.script_contents !== undefined && dto.script_contents !== null && dto.script_contents !== '';
-  const name = dto.script_name !== undefined && dto.script_name !== null && dto.script_name !== '';
+  const id = isGiven(dto.script_id);
+  const contents = isGiven(dto.script_contents) && dto.script_contents !== '';
+  const name = isGiven(dto.script_name) && dto.script_name !== '';
   const team = (dto.team_id ?? 0) > 0;
   const refuse = (field: string, reason: string): never => {
     throw new DomainError('invalid', { name: field, reason });
@@ -186,7 +190,6 @@ function checkSource(dto: RunScriptDto): void {
   if (contents && name)
     refuse('script_contents', "Only one of 'script_contents' or 'script_name' is allowed.");
   if (contents && team) refuse('script_contents', "Only one of 'script_contents' or 'team_id' is allowed.");
-  if (name) refuse('script_name', `Script '${dto.script_name}' doesn’t exist.`);
 }
 
 function checkContents(contents: string): void {
@@ -208,11 +211,4 @@ function checkArguments(args: readonly string[]): string[] {
       });
   }
   return [...args];
-}
-
-/** At most the last `bytes` as text, not beginning in the middle of a character. */
-function lastText(buffer: Buffer, bytes: number): string {
-  let start = Math.max(0, buffer.length - bytes);
-  while (start > 0 && start < buffer.length && ((buffer[start] ?? 0) & 0xc0) === 0x80) start += 1;
-  return buffer.subarray(start).toString('utf8');
 }
