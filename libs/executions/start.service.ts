@@ -181,7 +181,11 @@ export class StartService {
     claim: boolean,
   ): Promise<Started> {
     return this.database.transaction(async (tx) => {
-      const known = await this.findByKey(tx, caller, request, digest);
+      // The turn comes first: with an idempotency key, what was stored meanwhile is the answer and no reason to refuse.
+      const [, known] = await Promise.all([
+        this.takeTurn(tx, request),
+        this.findByKey(tx, caller, request, digest),
+      ]);
       if (known) return known;
       await this.hold(tx, request);
       const { started, claimed } = await this.insert(tx, caller, request, digest, claim);
@@ -211,12 +215,16 @@ export class StartService {
     return { id: row.id, uuid: row.uuid, created: false };
   }
 
+  private async takeTurn(tx: Transaction, request: StartRequest): Promise<void> {
+    const { scriptId, hostIds, refuseWhenQueued } = request;
+    if (scriptId !== undefined && refuseWhenQueued) await tx.query(SQL.takeTurns, [scriptId, hostIds[0]]);
+  }
+
   /** The saved script stays as it is until this is committed: what is withdrawn later finds the run, and withdraws it too. */
   private async hold(tx: Transaction, request: StartRequest): Promise<void> {
-    const { scriptId, content, hostIds, refuseWhenQueued } = request;
+    const { scriptId, content } = request;
     if (scriptId === undefined) return;
-    const [, [held]] = await Promise.all([
-      refuseWhenQueued && tx.query(SQL.takeTurns, [scriptId, hostIds[0]]),
+    const [[held]] = await Promise.all([
       tx.query(SQL.holdScript, [scriptId, digestOfContent(content)]),
       this.refuseQueued(request, tx),
     ]);
