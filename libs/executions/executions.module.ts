@@ -9,21 +9,41 @@ import { StopsService } from './dispatch/stops.service.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsRepository } from './executions.repository.js';
 import { ExecutionsService } from './executions.service.js';
+import { ActivitiesController } from './fleet/activities.controller.js';
+import { ActivitiesRepository } from './fleet/activities.repository.js';
+import { ActivitiesService } from './fleet/activities.service.js';
+import { BatchRunsController } from './fleet/batch-runs.controller.js';
+import { BatchRunsRepository } from './fleet/batch-runs.repository.js';
+import { BatchRunsService } from './fleet/batch-runs.service.js';
+import { HostScriptsController } from './fleet/host-scripts.controller.js';
+import { HostScriptsService } from './fleet/host-scripts.service.js';
 import { RunPolicy } from './fleet/run-policy.js';
 import { ScriptResultsService } from './fleet/script-results.service.js';
 import { ScriptRunsController } from './fleet/script-runs.controller.js';
 import { ScriptRunsService } from './fleet/script-runs.service.js';
 import { Nudges } from './results/nudges.js';
 import { StartService } from './start.service.js';
+import { WithdrawalsService } from './withdrawals.service.js';
 
 /** The ledger. Needs an `AgentDispatcher` from whoever owns the agents' sockets. */
 @Module({
   imports: [AgentsModule, ScriptsModule],
-  controllers: [ExecutionsController, ScriptRunsController],
+  controllers: [
+    ActivitiesController,
+    BatchRunsController,
+    ExecutionsController,
+    HostScriptsController,
+    ScriptRunsController,
+  ],
   providers: [
+    ActivitiesRepository,
+    ActivitiesService,
+    BatchRunsRepository,
+    BatchRunsService,
     DispatcherService,
     ExecutionsRepository,
     ExecutionsService,
+    HostScriptsService,
     Nudges,
     ReaperService,
     ReconcileService,
@@ -33,6 +53,7 @@ import { StartService } from './start.service.js';
     SettlementsService,
     StartService,
     StopsService,
+    WithdrawalsService,
   ],
   exports: [ReconcileService, SettlementsService],
 })
