@@ -99,10 +99,11 @@ const SQL = {
   },
   busy: {
     name: 'targets_busy',
-    // Two questions, each with an index of its own: one for both would read the host's whole history.
+    // Two questions, each with an index of its own: one for both would read the host's whole history. No EXISTS: of two of
+    // those the planner makes one look at all that waits or runs anywhere.
     text: `SELECT h.id AS host_id FROM unnest($1::int[]) AS h(id)
-           WHERE EXISTS (SELECT 1 FROM targets WHERE host_id = h.id AND lane = 'serial' AND state = 'queued')
-              OR EXISTS (SELECT 1 FROM targets WHERE host_id = h.id AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})) LIMIT 1`,
+           WHERE (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state = 'queued' LIMIT 1)
+              OR (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)}) LIMIT 1) LIMIT 1`,
   },
   byKey: {
     name: 'execution_by_key',

@@ -4,7 +4,7 @@ import { Database } from '#libs/platform/database/index';
 import { notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
 import { HostsService, type RunnableHost } from '#libs/agents/index';
-import { FINAL_STATES, IN_FLIGHT_STATES, isFinal, sqlList, type TargetState } from '../states.js';
+import { IN_FLIGHT_STATES, isFinal, sqlList, type TargetState, UNSENT_STATES } from '../states.js';
 import { type HostScriptDto, type HostScriptListDto } from './host-scripts.dto.js';
 import { metaOf } from './paging.js';
 import { extensionFor } from './platforms.js';
@@ -19,12 +19,13 @@ interface Row {
 }
 
 const RUN = `t.uuid, t.state, t.exit_code, coalesce(t.started_at, t.created_at) AS at`;
-const PAST = sqlList(FINAL_STATES.filter((state) => state !== 'cancelled'));
+const NOT_PAST = sqlList([...UNSENT_STATES, ...IN_FLIGHT_STATES, 'cancelled']);
 
 const LIST = {
   name: 'host_scripts',
   // A run that waits counts before one in flight, and that before past ones: each is looked for by an index of its own. Of the
-  // past only the newest is read: as rows are compared, no index but that of (script, host, id) fits.
+  // past only the newest is read: as rows are compared, no index but that of (script, host, id) fits, and as the states are named
+  // that it has not (NOT IN), the planner expects the first row to do and reads them in order.
   text: `
     SELECT s.id AS script_id, s.name, last.uuid, last.state, last.exit_code, last.at
     FROM (
@@ -39,7 +40,7 @@ const LIST = {
       UNION ALL
       (SELECT ${RUN} FROM targets t
        WHERE t.script_id IS NOT NULL AND (t.script_id, t.host_id, t.id) > (s.id, $1, 0) AND (t.script_id, t.host_id, t.id) < (s.id, $1 + 1, 0)
-         AND t.state IN (${PAST}) AND t.stop_reason IS DISTINCT FROM 'script_withdrawn'
+         AND t.state NOT IN (${NOT_PAST}) AND t.stop_reason IS DISTINCT FROM 'script_withdrawn'
        ORDER BY t.script_id DESC, t.host_id DESC, t.id DESC LIMIT 1)
       LIMIT 1
     ) last ON true ORDER BY s.key`,
