@@ -1,0 +1,139 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { AgentDispatcher } from '#libs/executions/dispatch/agent-dispatcher';
+import { SettlementsService } from '#libs/executions/dispatch/settlements.service';
+import { StopsService } from '#libs/executions/dispatch/stops.service';
+import { Nudges } from '#libs/executions/results/nudges';
+import { WithdrawalsService } from '#libs/executions/withdrawals.service';
+import { connectDatabase, Database, dataSourceOptions } from '#libs/platform/database/index';
+import { ScriptChanges } from '#libs/scripts/script-changes';
+import { temporaryDirectory, until } from '#libs/testing/index';
+import { firstOutput, lives, resultOf, run, sql, startWorld, type World } from './support.js';
+import { saveScript } from './teams.js';
+
+/** A second server's view of the agents: they are all connected to the first. */
+class Elsewhere extends AgentDispatcher {
+  connectedHosts = () => [];
+  isConnected = () => false;
+  run = () => Promise.resolve(null);
+  stop = () => Promise.resolve(null);
+}
+
+let world: World;
+let directory: string;
+let database: Database;
+let changes: ScriptChanges;
+
+beforeAll(async () => {
+  world = await startWorld();
+  directory = temporaryDirectory('withdrawn');
+  database = new Database(await connectDatabase(dataSourceOptions(world.server.databaseUrl!, [])));
+  changes = new ScriptChanges();
+  const nudges = new Nudges();
+  const stops = new StopsService(database, new Elsewhere(), new SettlementsService(database, nudges), nudges);
+  new WithdrawalsService(changes, stops, nudges).onModuleInit();
+});
+
+afterAll(() => database.dataSource.destroy());
+
+/** As when it is deleted; in its own transaction, which may fail afterwards. */
+const withdraw = (script: number, then?: () => void) =>
+  database.transaction(async (tx) => {
+    await tx.query({ text: 'DELETE FROM scripts WHERE id = $1' }, [script]);
+    await changes.withdrawn(tx, [script]);
+    then?.();
+  });
+
+async function start(script_id: number, sync = false) {
+  const body = { host_id: world.host.id, script_id };
+  if (sync) return world.client.post('/api/v1/fleet/scripts/run/sync', body);
+  const answer = await world.client.post('/api/v1/fleet/scripts/run', body);
+  expect(answer.status).toBe(202);
+  return answer;
+}
+
+const status = async (id: string) => (await world.client.get(`/api/v1/fleet/scripts/results/${id}`)).status;
+const acts = async (id: string) =>
+  (await sql(world.server, 'SELECT act FROM audit WHERE execution_uuid = $1', [id])).map(({ act }) => act);
+
+it('never runs what waits, and what comes after it goes on', async () => {
+  const file = path.join(directory, 'gate');
+  const script = await saveScript(world.server, 'waits.sh', 'echo never');
+  const first = await run(
+    world.client,
+    world.host.id,
+    `echo up; while [ ! -e '${file}' ]; do sleep 0.02; done`,
+  );
+  await firstOutput(world, first);
+  const { body } = await start(script);
+  const id = body.execution_id as string;
+  const next = await run(world.client, world.host.id, 'echo next');
+  await expect(
+    withdraw(script, () => {
+      throw new Error('no after all');
+    }),
+  ).rejects.toThrow('no after all');
+  expect(await status(id)).toBe(200);
+  await withdraw(script);
+  expect(await status(id)).toBe(404);
+  writeFileSync(file, '');
+  expect((await resultOf(world.client, next)).output).toBe('next\n');
+  const { body: execution } = await world.client.get(`/api/v1/executions/${id}`);
+  expect(execution.targets).toMatchObject([
+    { state: 'cancelled', reason: 'script_withdrawn', started_at: null },
+  ]);
+  expect(await acts(id)).toEqual(['requested_script']);
+});
+
+it.each([false, true])('stops what runs, and forgets it (somebody waits: %s)', async (sync) => {
+  const file = path.join(directory, `pid-${sync}`);
+  const contents = `echo $$ > '${file}.new'; mv '${file}.new' '${file}'; sleep 300`;
+  const script = await saveScript(world.server, 'runs.sh', contents);
+  const answer = start(script, sync);
+  const [target] = await until(async () => {
+    const rows = await sql(
+      world.server,
+      `SELECT uuid FROM targets WHERE script_id = $1 AND state = 'running'`,
+      [script],
+    );
+    return rows.length > 0 ? rows : null;
+  });
+  const id = target.uuid as string;
+  await until(() => existsSync(file));
+  const pid = Number(readFileSync(file, 'utf8'));
+  await withdraw(script);
+  expect(await status(id)).toBe(404);
+  await until(async () => {
+    const { body } = await world.client.get(`/api/v1/executions/${id}`);
+    return body.targets[0].state === 'killed';
+  });
+  expect(await status(id)).toBe(404);
+  expect((await answer).status).toBe(sync ? 404 : 202);
+  expect(await acts(id)).toEqual(['requested_script']);
+  expect(lives(pid)).toBe(false);
+});
+
+it('lets run what somebody has waited for in vain', async () => {
+  const file = path.join(directory, 'late');
+  const script = await saveScript(
+    world.server,
+    'late.sh',
+    `while [ ! -e '${file}' ]; do sleep 0.02; done; echo late`,
+  );
+  const { body } = await start(script);
+  const id = body.execution_id as string;
+  await sql(
+    world.server,
+    `UPDATE executions SET created_at = now() - interval '361 s', options = options || '{"sync":true}' WHERE uuid = $1`,
+    [id],
+  );
+  await until(
+    async () =>
+      (await sql(world.server, `SELECT 1 FROM targets WHERE uuid = $1 AND state = 'running'`, [id])).length >
+      0,
+  );
+  await withdraw(script);
+  expect(await status(id)).toBe(200);
+  writeFileSync(file, '');
+  expect(await resultOf(world.client, id)).toMatchObject({ output: 'late\n', script_id: null });
+});
