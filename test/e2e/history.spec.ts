@@ -1,5 +1,6 @@
 import { startServer } from '#libs/testing/index';
 import { sql, startWorld } from './support.js';
+import { saveScript } from './teams.js';
 
 /** Rows that PostgreSQL has read so far, from tables and from indexes, dead ones included. */
 const READS = `
@@ -10,12 +11,11 @@ const READS = `
 async function rowsReadPerRun(runs: number): Promise<number> {
   const server = await startServer();
   const { client, host, agent } = await startWorld({ server });
+  const script_id = await saveScript(server, 'hello.sh', 'echo hello');
   // Statements are planned now, while the tables are empty.
   for (let i = 0; i < runs; i++) {
-    const { status } = await client.post('/api/v1/fleet/scripts/run/sync', {
-      host_id: host.id,
-      script_contents: 'echo hello',
-    });
+    const script = i % 2 === 0 ? { script_id } : { script_contents: 'echo hello' };
+    const { status } = await client.post('/api/v1/fleet/scripts/run/sync', { host_id: host.id, ...script });
     if (status !== 200) throw new Error(`run ${i} answered ${status}`);
   }
   await agent.stop();

@@ -358,6 +358,27 @@ describe('an idempotency key', () => {
     }
   });
 
+  it('finds its execution also after the race for the host was lost first', async () => {
+    const lost = (constraint: string) =>
+      `RAISE EXCEPTION 'lost' USING ERRCODE = 'unique_violation', CONSTRAINT = '${constraint}'`;
+    const trigger = (name: string, table: string, body: string) =>
+      `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NEW; END $$;
+       CREATE TRIGGER ${name} BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${name}();`;
+    // Sequences count what is rolled back, too: the first try loses the host, the second one the key.
+    await sql(
+      world.server,
+      `CREATE SEQUENCE tries;
+       ${trigger('second_try', 'executions', `IF nextval('tries') = 2 THEN ${lost('executions_idempotency')}; END IF;`)}
+       ${trigger('first_try', 'targets', `IF (SELECT last_value FROM tries) = 1 THEN ${lost('targets_one_serial_in_flight')}; END IF;`)}`,
+    );
+    const body = { host_id: world.host.id, script_contents: 'echo raced' };
+    const answer = await ask(body, key('raced'));
+    await sql(world.server, 'DROP FUNCTION first_try CASCADE; DROP FUNCTION second_try CASCADE');
+    expect(answer.status).toBe(202);
+    expect((await sql(world.server, 'SELECT last_value FROM tries'))[0].last_value).toBe('3');
+    expect((await ask(body, key('raced'))).body).toEqual(answer.body);
+  });
+
   it('belongs to its user', async () => {
     const maintainer = await addUser(world.server, 'max@example.com', 'maintainer');
     const body = { host_id: world.host.id, script_contents: 'echo mine' };
