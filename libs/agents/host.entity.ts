@@ -13,12 +13,22 @@ import {
 import { type AgentLabels, type HostFacts } from '#libs/protocol/index';
 import { Team } from '#libs/sessions/index';
 
+const SEARCH = `lower(hostname || E'\\n' || hardware_serial || E'\\n' || uuid::text || E'\\n' || coalesce(facts->>'primary_ip', ''))`;
+
 /** A managed machine. The pair (hardware uuid, instance) is what enrolment recognises it by. */
 @Entity('hosts')
 @Unique('hosts_node_key_hash', ['nodeKeyHash'])
 @Unique('hosts_uuid', ['uuid'])
 @Index('hosts_team', ['teamId', 'id'])
 @Unique('hosts_machine', ['hardwareUuid', 'instance'])
+// One per order that the list knows, each with the id behind it and with what the list filters by: migration 1790200000000.
+@Index('hosts_list_id', { synchronize: false })
+@Index('hosts_list_hostname', { synchronize: false })
+@Index('hosts_list_uuid', { synchronize: false })
+@Index('hosts_list_created_at', { synchronize: false })
+@Index('hosts_list_enrolled_at', { synchronize: false })
+@Index('hosts_list_seen_at', { synchronize: false })
+@Index('hosts_search', { synchronize: false })
 export class Host {
   @PrimaryGeneratedColumn('identity', {
     type: 'integer',
@@ -47,7 +57,6 @@ export class Host {
   instance!: string;
 
   /** `--hostname`, else the system's. Two hosts may share it. */
-  @Index('hosts_hostname')
   @Column({ type: 'text' })
   hostname!: string;
 
@@ -57,6 +66,10 @@ export class Host {
 
   @Column({ type: 'jsonb' })
   facts!: HostFacts;
+
+  /** All that the list can be searched for, in lower case, one a line. */
+  @Column({ type: 'text', generatedType: 'STORED', asExpression: SEARCH, nullable: true, select: false })
+  readonly search!: string;
 
   @Column({ type: 'jsonb', default: {} })
   labels!: AgentLabels;
