@@ -14,9 +14,9 @@ const SQL = {
   // A row that says that the first secret was made: revoking all of them later must not bring it back.
   firstStart: { text: `INSERT INTO enrolment (id) VALUES (1) ON CONFLICT DO NOTHING RETURNING id` },
   addSecret: { text: 'INSERT INTO enroll_secrets (secret) VALUES ($1) ON CONFLICT DO NOTHING' },
-  secretExists: {
-    name: 'enroll_secret_exists',
-    text: 'SELECT 1 AS found FROM enroll_secrets WHERE secret = $1',
+  secret: {
+    name: 'enroll_secret',
+    text: 'SELECT team_id AS "teamId" FROM enroll_secrets WHERE secret = $1',
   },
   lockMachine: { name: 'enroll_lock', text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))' },
   findMachine: {
@@ -26,12 +26,12 @@ const SQL = {
   uuidTaken: { name: 'enroll_uuid_taken', text: 'SELECT 1 AS found FROM hosts WHERE uuid = $1' },
   insert: {
     name: 'enroll_insert',
-    text: `INSERT INTO hosts (uuid, hardware_uuid, instance, hostname, hardware_serial, facts, agent_version, node_key_hash)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id, uuid`,
+    text: `INSERT INTO hosts (uuid, hardware_uuid, instance, hostname, hardware_serial, facts, agent_version, node_key_hash, team_id)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id, uuid`,
   },
   reenroll: {
     name: 'enroll_again',
-    text: `UPDATE hosts SET hostname = $2, hardware_serial = $3, facts = $4, agent_version = $5, node_key_hash = $6,
+    text: `UPDATE hosts SET hostname = $2, hardware_serial = $3, facts = $4, agent_version = $5, node_key_hash = $6, team_id = $7,
              enrolled_at = now(), facts_at = now(), updated_at = now()
            WHERE id = $1 RETURNING id, uuid`,
   },
@@ -76,8 +76,10 @@ export class EnrolmentService implements OnApplicationBootstrap {
         `this server speaks agent protocol ${PROTOCOL_VERSION}, the agent ${request.protocol}: install the matching agent`,
       );
     }
-    const [known] = await this.database.query(SQL.secretExists, [request.enroll_secret]);
-    if (!known) {
+    const [secret] = await this.database.query<{ teamId: number | null }>(SQL.secret, [
+      request.enroll_secret,
+    ]);
+    if (!secret) {
       const details = { hostname: request.hostname, hardware_uuid: request.hardware_uuid };
       await this.audit.record(null, {
         userId: null,
@@ -92,14 +94,15 @@ export class EnrolmentService implements OnApplicationBootstrap {
     const nodeKey = createNodeKey();
     const host = await this.database.transaction(async (tx) => {
       await tx.query(SQL.lockMachine, [request.hardware_uuid]);
-      const row = await this.storeMachine(tx, request, hashNodeKey(nodeKey));
-      const details = { host_id: row.id, hostname: request.hostname };
+      const row = await this.storeMachine(tx, request, hashNodeKey(nodeKey), secret.teamId);
+      const details = { host_id: row.id, hostname: request.hostname, team_id: secret.teamId };
       await this.audit.record(tx, {
         userId: null,
         email: null,
         address,
         act: 'enroll',
         outcome: 'done',
+        hostId: row.id,
         details,
       });
       return row;
@@ -108,13 +111,22 @@ export class EnrolmentService implements OnApplicationBootstrap {
     return { node_key: nodeKey, host_id: host.id, host_uuid: host.uuid };
   }
 
+  /** The team is the secret's, for a known machine too: whoever moves it enrolls it again. */
   private async storeMachine(
     tx: Transaction,
     request: EnrollRequest,
     keyHash: Buffer,
+    teamId: number | null,
   ): Promise<{ id: number; uuid: string }> {
     const { hardware_uuid, instance, hostname, facts, agent_version } = request;
-    const described = [hostname, facts.hardware_serial, JSON.stringify(facts), agent_version, keyHash];
+    const described = [
+      hostname,
+      facts.hardware_serial,
+      JSON.stringify(facts),
+      agent_version,
+      keyHash,
+      teamId,
+    ];
     const [existing] = await tx.query<{ id: number; uuid: string }>(SQL.findMachine, [
       hardware_uuid,
       instance,

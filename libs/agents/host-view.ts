@@ -1,11 +1,11 @@
-import { type Host } from './host.entity.js';
+import { type HostRow } from './host-list.repository.js';
 import { type HostDto } from './hosts.dto.js';
 
 const NEVER = '0001-01-01T00:00:00Z';
 const GIGA = 1e9;
 
 /** Fleet's host object (`reference/fleet.md`, 9.2), from the row. */
-export function toHostDto(host: Host): HostDto {
+export function toHostDto(host: HostRow): HostDto {
   const { facts } = host;
   const total = facts.disk_total_bytes ?? 0;
   const available = facts.disk_available_bytes ?? 0;
@@ -48,8 +48,8 @@ export function toHostDto(host: Host): HostDto {
     distributed_interval: 0,
     config_tls_refresh: 0,
     logger_tls_period: 0,
-    team_id: null,
-    team_name: null,
+    team_id: host.teamId,
+    team_name: host.teamName,
     gigs_disk_space_available: available / GIGA,
     percent_disk_space_available: total === 0 ? 0 : (100 * available) / total,
     gigs_total_disk_space: total / GIGA,

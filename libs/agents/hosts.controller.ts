@@ -1,4 +1,4 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Delete, Get, Param, Query } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiConflictResponse,
@@ -7,26 +7,49 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { Allow } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
+import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
+import { EmptyDto, ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
+import { HOST_ORDER_KEYS, type HostRow } from './host-list.repository.js';
 import { toHostDto } from './host-view.js';
-import { type Host } from './host.entity.js';
-import { HostListDto, HostListQueryDto, HostResponseDto } from './hosts.dto.js';
-import { HOST_ORDER_KEYS, HostsService } from './hosts.service.js';
+import {
+  HostCountDto,
+  HostCountQueryDto,
+  HostListDto,
+  HostListQueryDto,
+  HostResponseDto,
+} from './hosts.dto.js';
+import { type HostQuery, HostsService } from './hosts.service.js';
 
 @ApiTags('Hosts')
 @Controller('api/v1/fleet/hosts')
 export class HostsController {
   constructor(private readonly hosts: HostsService) {}
 
-  /** List hosts */
+  /**
+   * List hosts
+   *
+   * Callers with team roles see the hosts of those teams. Any page costs about the same, however far down.
+   */
   @Get()
   @Allow('host:list')
   @ApiOkResponse({ type: HostListDto })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A list option makes no sense.' })
-  async list(@Query() query: HostListQueryDto): Promise<HostListDto> {
-    const hosts = await this.hosts.list(listOptions(query, HOST_ORDER_KEYS), query.status);
+  async list(@CurrentCaller() caller: Caller, @Query() query: HostListQueryDto): Promise<HostListDto> {
+    const hosts = await this.hosts.list(caller, hostQuery(query), listOptions(query, HOST_ORDER_KEYS));
     return { hosts: hosts.map(toHostDto) };
+  }
+
+  /**
+   * Count hosts
+   *
+   * As many as the list would have with these filters.
+   */
+  @Get('count')
+  @Allow('host:list')
+  @ApiOkResponse({ type: HostCountDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A filter makes no sense.' })
+  async count(@CurrentCaller() caller: Caller, @Query() query: HostCountQueryDto): Promise<HostCountDto> {
+    return { count: await this.hosts.count(caller, hostQuery(query)) };
   }
 
   /**
@@ -43,8 +66,11 @@ export class HostsController {
     type: ErrorEnvelopeDto,
     description: 'Several hosts answer to this name; the reason lists their ids.',
   })
-  async identify(@Param('identifier') identifier: string): Promise<HostResponseDto> {
-    return detail(await this.hosts.identify(identifier));
+  async identify(
+    @CurrentCaller() caller: Caller,
+    @Param('identifier') identifier: string,
+  ): Promise<HostResponseDto> {
+    return detail(await this.hosts.identify(identifier, caller));
   }
 
   /** Get a host */
@@ -52,11 +78,30 @@ export class HostsController {
   @Allow('host:list')
   @ApiOkResponse({ type: HostResponseDto })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host.' })
-  async get(@Param('id', IdPipe) id: number): Promise<HostResponseDto> {
-    return detail(await this.hosts.get(id));
+  async get(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<HostResponseDto> {
+    return detail(await this.hosts.get(caller, id));
+  }
+
+  /**
+   * Remove a host
+   *
+   * Its agent is disconnected and its node key no longer works; what waits for it is cancelled, what is under way there
+   * is lost. What it did stays readable. An agent that still runs there enrolls again, as a new host.
+   */
+  @Delete(':id')
+  @Allow('host:delete')
+  @ApiOkResponse({ type: EmptyDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host.' })
+  async remove(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<EmptyDto> {
+    await this.hosts.remove(caller, id);
+    return {};
   }
 }
 
-function detail(host: Host): HostResponseDto {
+function hostQuery({ team_id, status, query }: HostCountQueryDto): HostQuery {
+  return { teamId: team_id === undefined ? undefined : Number(team_id), status, match: query?.trim() };
+}
+
+function detail(host: HostRow): HostResponseDto {
   return { host: { ...toHostDto(host), labels: [], packs: [], policies: [] } };
 }

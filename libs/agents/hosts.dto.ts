@@ -1,12 +1,50 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
 import { ListQueryDto } from '#libs/platform/http/index';
 
+const TEAM_ID = /^\d{1,9}$/;
+const TEAM_ID_MESSAGE = { message: 'team_id must be the id of a team, or 0 for hosts of no team' };
+const TEAM_ID_DOCS = {
+  type: 'integer',
+  minimum: 0,
+  description: 'Only hosts of this team; 0: of no team.',
+} as const;
+const STATUSES = ['online', 'offline'] as const;
+type Status = (typeof STATUSES)[number];
+const STATUS_MESSAGE = { message: 'status must be online or offline' };
+const STATUS_DOCS = { enum: STATUSES, description: 'Only hosts of this status.' };
+
 export class HostListQueryDto extends ListQueryDto {
-  @ApiPropertyOptional({ enum: ['online', 'offline'], description: 'Only hosts of this status.' })
+  @ApiPropertyOptional(TEAM_ID_DOCS)
   @IsOptional()
-  @IsIn(['online', 'offline'], { message: 'status must be online or offline' })
-  status?: 'online' | 'offline';
+  @Matches(TEAM_ID, TEAM_ID_MESSAGE)
+  team_id?: string;
+
+  @ApiPropertyOptional(STATUS_DOCS)
+  @IsOptional()
+  @IsIn(STATUSES, STATUS_MESSAGE)
+  status?: Status;
+}
+
+export class HostCountQueryDto {
+  @ApiPropertyOptional({ description: 'Only hosts that the list finds by this text.' })
+  @IsOptional()
+  @IsString()
+  query?: string;
+
+  @ApiPropertyOptional(TEAM_ID_DOCS)
+  @IsOptional()
+  @Matches(TEAM_ID, TEAM_ID_MESSAGE)
+  team_id?: string;
+
+  @ApiPropertyOptional(STATUS_DOCS)
+  @IsOptional()
+  @IsIn(STATUSES, STATUS_MESSAGE)
+  status?: Status;
+}
+
+export class HostCountDto {
+  count!: number;
 }
 
 export class HostAddressDto {
@@ -64,6 +102,7 @@ export class HostDto {
   distributed_interval!: number;
   config_tls_refresh!: number;
   logger_tls_period!: number;
+  /** null: of no team. */
   team_id!: number | null;
   team_name!: string | null;
   gigs_disk_space_available!: number;

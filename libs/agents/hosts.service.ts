@@ -1,22 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
+import { Audit } from '#libs/platform/audit/index';
+import { type Caller, may, require, teamsWhere } from '#libs/platform/auth/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid, type ListOptions } from '#libs/platform/http/index';
-import { Host } from './host.entity.js';
-
-/** API order keys and the properties they stand for. */
-const ORDER_COLUMNS = {
-  id: 'id',
-  hostname: 'hostname',
-  display_name: 'hostname',
-  created_at: 'createdAt',
-  last_enrolled_at: 'enrolledAt',
-  seen_time: 'seenAt',
-  uuid: 'uuid',
-} as const satisfies Record<string, keyof Host>;
-export const HOST_ORDER_KEYS = Object.keys(ORDER_COLUMNS);
+import { type HostFilter, HostListRepository, type HostRow } from './host-list.repository.js';
+import { HostRemoval } from './host-removal.js';
 
 /** What has to be known of a host before something is run on it. */
 export interface RunnableHost {
@@ -30,50 +19,61 @@ export interface RunnableHost {
   readonly platform: string;
 }
 
-const RUNNABLE = {
-  name: 'host_runnable',
-  text: `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts WHERE id = $1`,
+/** What a caller asks for in a list. */
+export interface HostQuery {
+  /** 0: of no team. */
+  readonly teamId?: number | undefined;
+  readonly status?: 'online' | 'offline' | undefined;
+  readonly match?: string | undefined;
+}
+
+const SQL = {
+  runnable: {
+    name: 'host_runnable',
+    text: `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts WHERE id = $1`,
+  },
+  lock: {
+    name: 'host_lock',
+    text: `SELECT team_id AS "teamId", hostname, hardware_serial AS "hardwareSerial" FROM hosts WHERE id = $1 FOR UPDATE`,
+  },
+  remove: { name: 'host_remove', text: 'DELETE FROM hosts WHERE id = $1' },
 };
 
-/** Hosts by id, by name, in lists. */
+/** Hosts by id, by name, in lists; each caller sees those that they may. */
 @Injectable()
 export class HostsService {
   constructor(
-    @InjectRepository(Host) private readonly hosts: Repository<Host>,
     private readonly database: Database,
+    private readonly rows: HostListRepository,
+    private readonly removal: HostRemoval,
+    private readonly audit: Audit,
   ) {}
 
   /** null when there is no such host. */
   async runnable(id: number): Promise<RunnableHost | null> {
-    const [row] = await this.database.query<RunnableHost>(RUNNABLE, [id]);
+    const [row] = await this.database.query<RunnableHost>(SQL.runnable, [id]);
     return row ?? null;
   }
 
-  /** @throws DomainError not_found */
-  async get(id: number): Promise<Host> {
-    const host = await this.hosts.findOneBy({ id });
+  /** @throws DomainError forbidden, not_found */
+  async get(caller: Caller, id: number): Promise<HostRow> {
+    const host = await this.rows.find(id);
+    require(caller, 'host:list', host?.teamId ?? null);
     if (!host) throw notFound('Host', id);
     return host;
   }
 
-  find(id: number): Promise<Host | null> {
-    return this.hosts.findOneBy({ id });
-  }
-
   /**
    * By hostname, uuid or hardware serial; by id when nothing bears that name.
-   * @throws DomainError not_found; conflict when several hosts answer to it, with their ids
+   * @param caller only hosts that they may name count; absent: all
+   * @throws DomainError not_found, for callers with team roles forbidden instead; conflict when several hosts answer
+   *   to it, with their ids
    */
-  async identify(identifier: string): Promise<Host> {
-    const named = await this.hosts.find({
-      where: [
-        { hostname: identifier },
-        ...(identifier === '' ? [] : [{ hardwareSerial: identifier }]),
-        ...(isUuid(identifier) ? [{ uuid: identifier.toLowerCase() }] : []),
-      ],
-      order: { id: 'ASC' },
-      take: 20,
-    });
+  async identify(identifier: string, caller?: Caller): Promise<HostRow> {
+    const mine = (host: { teamId: number | null }): boolean =>
+      caller === undefined || may(caller, 'host:identify', host.teamId);
+    const uuid = isUuid(identifier) ? identifier : null;
+    const named = (await this.rows.named(identifier, uuid)).filter(mine);
     if (named.length > 1) {
       const ids = named.map((h) => h.id).join(', ');
       throw new DomainError(
@@ -81,30 +81,59 @@ export class HostsService {
         `several hosts answer to "${identifier}": ids ${ids}. Use the id or uuid of the one you mean.`,
       );
     }
-    const [host] = named;
-    if (host) return host;
-    const byId = /^\d{1,9}$/.test(identifier) ? await this.find(Number(identifier)) : null;
-    if (!byId) throw notFound('Host', identifier);
-    return byId;
+    const id = named[0]?.id ?? (/^\d{1,9}$/.test(identifier) ? Number(identifier) : null);
+    const host = id === null ? null : await this.rows.find(id);
+    if (host && mine(host)) return host;
+    if (caller) require(caller, 'host:identify', null);
+    throw notFound('Host', identifier);
   }
 
-  list(options: ListOptions, status?: 'online' | 'offline'): Promise<Host[]> {
-    const query = this.hosts.createQueryBuilder('host');
-    if (status) query.andWhere('host.online = :online', { online: status === 'online' });
-    if (options.match !== '') {
-      const pattern = `%${options.match.replace(/[\\%_]/g, '\\$&')}%`;
-      query.andWhere(
-        `(host.hostname ILIKE :pattern OR host.hardware_serial ILIKE :pattern OR host.uuid::text ILIKE :pattern OR host.facts->>'primary_ip' ILIKE :pattern)`,
-        { pattern },
-      );
-    }
-    const key = ORDER_COLUMNS[(options.orderKey ?? 'id') as keyof typeof ORDER_COLUMNS];
-    const direction = options.descending ? 'DESC' : 'ASC';
-    if (options.after !== null) {
-      query.andWhere(`host.${key} ${options.descending ? '<' : '>'} :after`, { after: options.after });
-    }
-    query.orderBy(`host.${key}`, direction);
-    if (key !== 'id') query.addOrderBy('host.id', direction);
-    return query.limit(options.limit).offset(options.offset).getMany();
+  list(caller: Caller, query: HostQuery, options: ListOptions): Promise<HostRow[]> {
+    return this.rows.page(filterOf(caller, query), options);
   }
+
+  count(caller: Caller, query: HostQuery): Promise<number> {
+    return this.rows.count(filterOf(caller, query));
+  }
+
+  /**
+   * The host, its node key and what it was still to do are gone; what it did stays in the ledger. An agent that still
+   * runs there and has an enroll secret comes back as a new host.
+   * @throws DomainError forbidden, not_found
+   */
+  async remove(caller: Caller, id: number): Promise<void> {
+    const { userId, email, address } = caller;
+    await this.database.transaction(async (tx) => {
+      const [host] = await tx.query<{ teamId: number | null; hostname: string; hardwareSerial: string }>(
+        SQL.lock,
+        [id],
+      );
+      require(caller, 'host:delete', host?.teamId ?? null);
+      if (!host) throw notFound('Host', id);
+      await tx.query(SQL.remove, [id]);
+      await this.removal.removed(tx, id, email);
+      await this.audit.record(tx, {
+        userId,
+        email,
+        address,
+        act: 'deleted_host',
+        outcome: 'done',
+        hostId: id,
+        details: {
+          host_id: id,
+          host_display_name: host.hostname,
+          host_serial: host.hardwareSerial,
+          team_id: host.teamId,
+        },
+      });
+    });
+  }
+}
+
+/** What the query asks for, as far as the caller may list it: other teams' hosts are not there for them. */
+export function filterOf(caller: Caller, { teamId, status, match }: HostQuery): HostFilter {
+  const allowed = teamsWhere(caller, 'host:list');
+  let teams = allowed;
+  if (teamId !== undefined) teams = allowed === null || allowed.includes(teamId) ? [teamId] : [];
+  return { teams, status: status ?? null, match: match ?? '' };
 }

@@ -41,6 +41,7 @@ export const ACTS = {
   'host:list': readers,
   'host:identify': { global: ROLES, team: ROLES },
   'host:transfer': operators,
+  'host:delete': operators,
   'script:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
   'script:read': readers,
   'script:execute': operators,

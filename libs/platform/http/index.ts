@@ -1,4 +1,5 @@
 export { BodyInterceptor, ReadsBodyItself } from './body.interceptor.js';
+export { EmptyDto } from './empty.dto.js';
 export { ErrorEnvelopeDto, FieldProblemDto } from './error-envelope.dto.js';
 export { AllExceptionsFilter } from './exception.filter.js';
 export { IdPipe, isUuid } from './id.pipe.js';
