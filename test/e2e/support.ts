@@ -174,6 +174,23 @@ export async function addUser(server: ServerFixture, email: string, role: string
   return api(server).login({ email, password: server.admin.password });
 }
 
+/** An account with these roles, by team id. */
+export async function addTeamUser(
+  server: ServerFixture,
+  email: string,
+  roles: Readonly<Record<number, string>>,
+): Promise<Api> {
+  await sql(
+    server,
+    `WITH added AS (
+       INSERT INTO users (name, email, password_hash) SELECT 'Somebody', $1, password_hash FROM users WHERE email = $2 RETURNING id
+     )
+     INSERT INTO team_roles (user_id, team_id, role) SELECT added.id, key::int, value FROM added, jsonb_each_text($3)`,
+    [email, server.admin.email, JSON.stringify(roles)],
+  );
+  return api(server).login({ email, password: server.admin.password });
+}
+
 /** Every row of every table as text: what must not be found in it was not stored. */
 export async function databaseText(server: Pick<ServerFixture, 'databaseUrl'>): Promise<string> {
   const tables = await sql(server, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
