@@ -192,6 +192,9 @@ describe('muster', () => {
     it.each([
       [['nope']],
       [['hosts', 'extra']],
+      [['hosts', '--status', 'asleep']],
+      [['hosts', 'transfer', 'web-1']],
+      [['hosts', 'transfer', '--team', 'Web']],
       [['run-script']],
       [['run-script', '--host', 'x', '--timeout', 'soon', '--', 'a']],
       [['hosts', '--url', 'ftp://x']],
@@ -236,7 +239,7 @@ describe('muster', () => {
       expect(await terminal.musterOnTty('hosts')).toBe(0);
       const lines = terminal.stdout.text.trimEnd().split('\n');
       expect(lines).toHaveLength(3);
-      expect(lines[0]).toMatch(/^ID +HOSTNAME +STATUS +OS +IP$/);
+      expect(lines[0]).toMatch(/^ID +HOSTNAME +STATUS +TEAM +OS +IP$/);
       expect(lines[2]).toContain('…');
       for (const each of lines) expect(each.length).toBeLessThanOrEqual(80);
 
@@ -244,6 +247,45 @@ describe('muster', () => {
       expect(terminal.stdout.text).toContain(long.hostname);
       expect(terminal.stdout.text).toContain(long.os_version);
       expect(terminal.stdout.text).not.toContain('\u001b');
+    });
+
+    it('asks for a team and a status', async () => {
+      const asked: string[] = [];
+      server
+        .on('POST', '/api/v1/fleet/translate', () => ({
+          list: [{ type: 'team', payload: { identifier: 'Web', id: 4 } }],
+        }))
+        .on('GET', '/api/v1/fleet/hosts', ({ query }) => {
+          asked.push(query.toString());
+          return { hosts: [{ ...web1, team_name: 'Web' }] };
+        });
+      expect(await terminal.muster('hosts', '--team', 'Web', '--status', 'online')).toBe(0);
+      expect(terminal.stdout.text).toMatch(/web-1 .* Web /);
+      expect(await terminal.muster('hosts', '--team', 'none')).toBe(0);
+      expect(asked).toEqual(['team_id=4&status=online', 'team_id=0']);
+    });
+
+    it('moves hosts to a team, and to none', async () => {
+      const bodies: unknown[] = [];
+      const ids: Record<string, number> = { 'web-1': 7, 'web-2': 8, Web: 4 };
+      server
+        .on('POST', '/api/v1/fleet/translate', ({ body }) => ({
+          list: (body as { list: { type: string; payload: { identifier: string } }[] }).list.map(
+            ({ type, payload }) => ({ type, payload: { ...payload, id: ids[payload.identifier] } }),
+          ),
+        }))
+        .on('POST', '/api/v1/fleet/hosts/transfer', ({ body }) => {
+          bodies.push(body);
+          return {};
+        });
+      expect(await terminal.muster('hosts', 'transfer', 'web-1', 'web-2', '--team', 'Web')).toBe(0);
+      expect(terminal.stdout.text).toBe('2 hosts moved to team Web\n');
+      expect(await terminal.muster('hosts', 'transfer', 'web-1', '--team', 'none')).toBe(0);
+      expect(terminal.stdout.text).toContain('1 host moved to no team\n');
+      expect(bodies).toEqual([
+        { team_id: 4, hosts: [7, 8] },
+        { team_id: null, hosts: [7] },
+      ]);
     });
 
     it('passes everything on with --json', async () => {

@@ -1,6 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type CancelOptions } from './commands/cancel.command.js';
-import { type HostsOptions } from './commands/hosts.command.js';
+import { type HostsOptions, type TransferOptions } from './commands/hosts.command.js';
 import { type LoginOptions } from './commands/login.command.js';
 import { type LogsOptions } from './commands/logs.command.js';
 import { type RunScriptOptions } from './commands/run-script.command.js';
@@ -45,6 +45,8 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this, or the help of a command')
     .helpCommand(false)
+    // What stands behind a command is the command's own.
+    .enablePositionalOptions()
     .showSuggestionAfterError()
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
@@ -110,12 +112,31 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
       done(await whoami(context, options));
     });
 
-  server(program.command('hosts').description('the hosts and which of them are online'))
+  const hostsCommand = server(program.command('hosts').description('the hosts and which of them are online'))
+    // Its own options come before `transfer`, those of `transfer` after it.
+    .enablePositionalOptions()
+    .option('--team <team>', 'of this team only; none: of no team')
+    .addOption(new Option('--status <status>', 'of this status only').choices(['online', 'offline']))
     .option('--json', 'one JSON document')
-    .addHelpText('after', example('muster hosts', "muster hosts --json | jq '.hosts[].hostname'"))
+    .addHelpText(
+      'after',
+      example(
+        'muster hosts --status online --team Web',
+        "muster hosts --json | jq '.hosts[].hostname'",
+        'muster hosts transfer web-1 web-2 --team Web',
+      ),
+    )
     .action(async (options: HostsOptions) => {
       const { hosts } = await import('./commands/hosts.command.js');
       done(await hosts(context, options));
+    });
+  server(hostsCommand.command('transfer').description('move hosts to a team: all of them, or none'))
+    .argument('<host...>', 'id, uuid or hostname')
+    .requiredOption('--team <team>', 'where to; none: to no team')
+    .addHelpText('after', example('muster hosts transfer web-1 web-2 --team Web'))
+    .action(async (names: string[], options: TransferOptions) => {
+      const { transferHosts } = await import('./commands/hosts.command.js');
+      done(await transferHosts(context, names, options));
     });
 
   server(

@@ -23,6 +23,17 @@ export interface ScriptRequest {
   readonly timeoutSeconds?: number;
 }
 
+export interface HostFilter {
+  /** 0: of no team. */
+  readonly teamId?: number;
+  readonly status?: 'online' | 'offline';
+}
+
+export interface Name {
+  readonly type: 'host' | 'team';
+  readonly identifier: string;
+}
+
 const fleet = '/api/v1/fleet';
 const executions = '/api/v1/executions';
 
@@ -56,8 +67,9 @@ export class MusterApi {
     return this.read(() => readUser(record(answer, 'answer')['user'], 'user'));
   }
 
-  async hosts(signal?: AbortSignal): Promise<Host[]> {
-    const answer = await this.http.json('GET', `${fleet}/hosts`, { signal });
+  async hosts(filter: HostFilter = {}, signal?: AbortSignal): Promise<Host[]> {
+    const query = { team_id: filter.teamId?.toString(), status: filter.status };
+    const answer = await this.http.json('GET', `${fleet}/hosts`, { query, signal });
     return this.read(() => list(record(answer, 'answer')['hosts'] ?? [], readHost, 'hosts'));
   }
 
@@ -65,6 +77,25 @@ export class MusterApi {
   async host(identifier: string): Promise<Host> {
     const answer = await this.http.json('GET', `${fleet}/hosts/identifier/${encodeURIComponent(identifier)}`);
     return this.read(() => readHost(record(answer, 'answer')['host'], 'host'));
+  }
+
+  /** All of them, or none; null: to no team. */
+  async transferHosts(teamId: number | null, hostIds: readonly number[]): Promise<void> {
+    await this.http.json('POST', `${fleet}/hosts/transfer`, { body: { team_id: teamId, hosts: hostIds } });
+  }
+
+  /** The ids of what is known by name, in the same order. */
+  async idsOf(names: readonly Name[]): Promise<number[]> {
+    if (names.length === 0) return [];
+    const body = { list: names.map(({ type, identifier }) => ({ type, payload: { identifier } })) };
+    const answer = await this.http.json('POST', `${fleet}/translate`, { body });
+    return this.read(() =>
+      list(
+        record(answer, 'answer')['list'],
+        (item, at) => number(record(record(item, at)['payload'], `${at}.payload`)['id'], `${at}.payload.id`),
+        'list',
+      ),
+    );
   }
 
   /** @returns the execution's id */

@@ -13,6 +13,8 @@ export interface Host {
   hostname: string;
   /** `online` or `offline`. */
   status: string;
+  /** Empty: of no team. */
+  team: string;
   os: string;
   ip: string;
   raw: Raw;
@@ -26,6 +28,7 @@ export function readHost(value: unknown, at: string): Host {
     uuid: text('uuid'),
     hostname: text('hostname'),
     status: text('status'),
+    team: text('team_name'),
     os: text('os_version') || text('platform'),
     ip: text('primary_ip') || text('public_ip'),
     raw,

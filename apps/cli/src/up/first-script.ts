@@ -94,7 +94,7 @@ async function waitForHost(api: MusterApi, agentStateDir: string, signal: AbortS
   for (;;) {
     const uuid = await enrolledAs(agentStateDir);
     const host =
-      uuid && (await api.hosts(signal)).find((each) => each.uuid === uuid && each.status === 'online');
+      uuid && (await api.hosts({}, signal)).find((each) => each.uuid === uuid && each.status === 'online');
     if (host) return host;
     if (performance.now() > deadline) {
       throw new CliError(`this host did not come online within ${onlineWithinMs / 1000} s`);
