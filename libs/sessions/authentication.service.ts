@@ -4,7 +4,7 @@ import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { hashToken, isApiToken } from './tokens.js';
-import { UsersService } from './users.service.js';
+import { UsersRepository } from './users/users.repository.js';
 
 /** What a caller is made of, for statements with `u` as the user. */
 const CALLER = `u.id AS user_id, u.email, u.global_role, u.force_password_reset,
@@ -49,7 +49,7 @@ interface Row {
 export class AuthenticationService extends Authenticator {
   constructor(
     private readonly database: Database,
-    private readonly users: UsersService,
+    private readonly users: UsersRepository,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'sessionSeconds'>,
   ) {
     super();
@@ -80,7 +80,11 @@ export class AuthenticationService extends Authenticator {
     const [row] = await this.database.query<Row>(SQL.apiToken, [hashToken(token), TOUCH_SECONDS]);
     if (!row || row.expired) throw new DomainError('credentials_invalid', 'Authentication required');
     if (row.touch) await this.database.query(SQL.touchApiToken, [row.id]);
-    return { ...callerOf(row, address), rights: row.rights ? new Set(row.rights) : null };
+    return {
+      ...callerOf(row, address),
+      apiTokenId: row.id,
+      rights: row.rights ? new Set(row.rights) : null,
+    };
   }
 }
 
@@ -92,6 +96,7 @@ function callerOf(row: Row, address: string): Caller {
     teamRoles: new Map(row.team_roles ?? []),
     rights: null,
     sessionId: null,
+    apiTokenId: null,
     mustResetPassword: row.force_password_reset,
     address,
   };

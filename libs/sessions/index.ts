@@ -1,7 +1,8 @@
-export { ApiToken } from './api-token.entity.js';
-export { Organization } from './organization.entity.js';
+export { ApiToken } from './api-tokens/api-token.entity.js';
+export { Organization } from './organization/organization.entity.js';
+export { OrganizationService } from './organization/organization.service.js';
 export { Session } from './session.entity.js';
 export { SessionsModule } from './sessions.module.js';
-export { Team } from './team.entity.js';
-export { TeamRole } from './team-role.entity.js';
-export { User } from './user.entity.js';
+export { Team } from './teams/team.entity.js';
+export { TeamRole } from './teams/team-role.entity.js';
+export { User } from './users/user.entity.js';

@@ -9,7 +9,7 @@ import {
   type Relation,
   Unique,
 } from 'typeorm';
-import { User } from './user.entity.js';
+import { User } from './users/user.entity.js';
 
 /** A login session. The token itself is known to its holder only. */
 @Entity('sessions')

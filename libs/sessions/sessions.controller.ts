@@ -14,22 +14,25 @@ import {
   type Caller,
   ClientAddress,
   CurrentCaller,
+  DuringPasswordReset,
   Public,
 } from '#libs/platform/auth/index';
-import { notFound } from '#libs/platform/errors/index';
 import { ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
+import { EmptyDto } from './empty.dto.js';
 import {
-  EmptyDto,
   LoginDto,
   LoginResponseDto,
   MeResponseDto,
   SessionDto,
+  SessionListDto,
   SetupDto,
   SetupResponseDto,
 } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
 import { SetupService } from './setup.service.js';
-import { toUserDto, UsersService } from './users.service.js';
+import { TeamsService } from './teams/teams.service.js';
+import { toUserDto } from './users/user-view.js';
+import { UsersService } from './users/users.service.js';
 
 @ApiTags('Sign-in')
 @Controller('api/v1')
@@ -63,6 +66,7 @@ export class SessionsController {
   constructor(
     private readonly sessions: SessionsService,
     private readonly users: UsersService,
+    private readonly teams: TeamsService,
   ) {}
 
   /**
@@ -85,13 +89,14 @@ export class SessionsController {
   })
   async login(@Body() dto: LoginDto, @ClientAddress() address: string): Promise<LoginResponseDto> {
     const { user, token } = await this.sessions.login(dto.email, dto.password, address);
-    return { user: toUserDto(user), available_teams: [], token };
+    return { user: toUserDto(user), available_teams: await this.teams.availableTo(user), token };
   }
 
   /** Sign out: the token is worthless afterwards */
   @Post('logout')
   @HttpCode(200)
   @Allow('self:use')
+  @DuringPasswordReset()
   @ApiOkResponse({ type: EmptyDto })
   async logout(@CurrentCaller() caller: Caller): Promise<EmptyDto> {
     await this.sessions.logout(caller);
@@ -101,11 +106,11 @@ export class SessionsController {
   /** The signed-in user */
   @Get('me')
   @Allow('self:use')
+  @DuringPasswordReset()
   @ApiOkResponse({ type: MeResponseDto })
   async me(@CurrentCaller() caller: Caller): Promise<MeResponseDto> {
-    const user = await this.users.findById(caller.userId);
-    if (!user) throw notFound('User', caller.userId);
-    return { user: toUserDto(user), available_teams: [] };
+    const user = await this.users.get(caller, caller.userId);
+    return { user: toUserDto(user), available_teams: await this.teams.availableTo(user) };
   }
 
   /** Get session info */
@@ -124,6 +129,29 @@ export class SessionsController {
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such session.' })
   async deleteSession(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<EmptyDto> {
     await this.sessions.delete(caller, id);
+    return {};
+  }
+
+  /** List the open sessions of a user: one's own, or for admins anybody's */
+  @Get('users/:id/sessions')
+  @Allow('self:use')
+  @ApiOkResponse({ type: SessionListDto })
+  async sessionsOf(
+    @CurrentCaller() caller: Caller,
+    @Param('id', IdPipe) id: number,
+  ): Promise<SessionListDto> {
+    return { sessions: await this.sessions.ofUser(caller, id) };
+  }
+
+  /** Delete all sessions of a user */
+  @Delete('users/:id/sessions')
+  @Allow('self:use')
+  @ApiOkResponse({ type: EmptyDto })
+  async deleteSessionsOf(
+    @CurrentCaller() caller: Caller,
+    @Param('id', IdPipe) id: number,
+  ): Promise<EmptyDto> {
+    await this.sessions.deleteOfUser(caller, id);
     return {};
   }
 }

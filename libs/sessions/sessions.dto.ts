@@ -9,7 +9,7 @@ import {
   MaxLength,
   ValidateNested,
 } from 'class-validator';
-import { type Role } from '#libs/platform/auth/index';
+import { TeamSummaryDto, UserDto } from './users/users.dto.js';
 
 export class LoginDto {
   /** @example "admin@example.com" */
@@ -78,33 +78,18 @@ export class SetupDto {
   server_url?: string;
 }
 
-export class UserDto {
-  created_at!: string;
-  updated_at!: string;
-  id!: number;
-  name!: string;
-  email!: string;
-  force_password_reset!: boolean;
-  gravatar_url!: string;
-  sso_enabled!: boolean;
-  mfa_enabled!: boolean;
-  /** One of admin, maintainer, observer, observer_plus, gitops; null for users with team roles. */
-  global_role!: Role | null;
-  api_only!: boolean;
-  /** Teams of the user with its role in each. */
-  teams!: object[];
-}
-
 export class LoginResponseDto {
   user!: UserDto;
-  available_teams!: object[];
+  /** All teams for holders of a global role, one's own for others. */
+  available_teams!: TeamSummaryDto[];
   /** Goes into `Authorization: Bearer …`; shown this once. */
   token!: string;
 }
 
 export class MeResponseDto {
   user!: UserDto;
-  available_teams!: object[];
+  /** All teams for holders of a global role, one's own for others. */
+  available_teams!: TeamSummaryDto[];
 }
 
 export class SetupOrgInfoDto {
@@ -132,14 +117,6 @@ export class SessionDto {
   created_at!: string;
 }
 
-export class VersionDto {
-  version!: string;
-  branch!: string;
-  revision!: string;
-  go_version!: string;
-  build_date!: string;
-  build_user!: string;
+export class SessionListDto {
+  sessions!: SessionDto[];
 }
-
-/** Success without payload. */
-export class EmptyDto {}

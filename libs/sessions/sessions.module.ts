@@ -3,21 +3,42 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Authenticator } from '#libs/platform/auth/index';
 import { AuthenticationService } from './authentication.service.js';
 import { LoginLimiter } from './login-limiter.js';
-import { OrganizationController } from './organization.controller.js';
-import { Organization } from './organization.entity.js';
-import { OrganizationService } from './organization.service.js';
-import { Session } from './session.entity.js';
+import { OrganizationController } from './organization/organization.controller.js';
+import { Organization } from './organization/organization.entity.js';
+import { OrganizationService } from './organization/organization.service.js';
 import { SessionsController, SetupController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 import { SetupService } from './setup.service.js';
-import { User } from './user.entity.js';
-import { UsersService } from './users.service.js';
+import { TeamMembersService } from './teams/team-members.service.js';
+import { TeamsController } from './teams/teams.controller.js';
+import { TeamsRepository } from './teams/teams.repository.js';
+import { TeamsService } from './teams/teams.service.js';
+import { PasswordsController } from './users/passwords.controller.js';
+import { PasswordsService } from './users/passwords.service.js';
+import { RolesService } from './users/roles.service.js';
+import { UsersController } from './users/users.controller.js';
+import { UsersRepository } from './users/users.repository.js';
+import { UsersService } from './users/users.service.js';
 
+/** Who signs in, what they may, and what the installation is called. */
 @Module({
-  imports: [TypeOrmModule.forFeature([User, Session, Organization])],
-  controllers: [SetupController, SessionsController, OrganizationController],
+  imports: [TypeOrmModule.forFeature([Organization])],
+  controllers: [
+    SetupController,
+    SessionsController,
+    PasswordsController,
+    UsersController,
+    TeamsController,
+    OrganizationController,
+  ],
   providers: [
+    UsersRepository,
     UsersService,
+    RolesService,
+    PasswordsService,
+    TeamsRepository,
+    TeamsService,
+    TeamMembersService,
     SessionsService,
     SetupService,
     OrganizationService,
@@ -25,6 +46,6 @@ import { UsersService } from './users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [Authenticator, UsersService],
+  exports: [Authenticator, OrganizationService],
 })
 export class SessionsModule {}

@@ -5,11 +5,13 @@ import { Audit } from '#libs/platform/audit/index';
 import { serverUrl, type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { generatePassword } from './passwords.js';
+import { checkServerUrl } from './organization/server-url.js';
 import { type SetupDto, type SetupResponseDto } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
-import { type User } from './user.entity.js';
-import { toUserDto, UsersService } from './users.service.js';
+import { generatePassword, hashPassword } from './users/passwords.js';
+import { emailProblem, nameProblem, newPasswordProblem, problemsOf } from './users/user-fields.js';
+import { toUserDto } from './users/user-view.js';
+import { type Account, UsersRepository } from './users/users.repository.js';
 
 const GENERATED_EMAIL = 'admin@muster.local';
 const SETUP_LOCK = { text: 'SELECT pg_advisory_xact_lock(0x6d757373)' };
@@ -26,7 +28,7 @@ export class SetupService implements OnApplicationBootstrap {
 
   constructor(
     private readonly database: Database,
-    private readonly users: UsersService,
+    private readonly users: UsersRepository,
     private readonly sessions: SessionsService,
     private readonly audit: Audit,
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -85,8 +87,23 @@ export class SetupService implements OnApplicationBootstrap {
     tx: Transaction,
     admin: { name: string; email: string; password: string },
     address: string | null,
-  ): Promise<User> {
-    const user = await this.users.create(tx, { ...admin, globalRole: 'admin' });
+  ): Promise<Account> {
+    const problems = problemsOf(
+      nameProblem(admin.name),
+      emailProblem(admin.email),
+      newPasswordProblem(admin.password, 'password', 'Password'),
+    );
+    if (problems.length > 0) throw new DomainError('invalid', problems);
+    const id = await this.users.insert(tx, {
+      name: admin.name,
+      email: admin.email.toLowerCase(),
+      passwordHash: await hashPassword(admin.password),
+      apiOnly: false,
+      forcePasswordReset: false,
+    });
+    await this.users.setRoles(tx, id, { globalRole: 'admin', teams: [] });
+    const user = await this.users.find(id, tx);
+    if (!user) throw notFound('User', id);
     await this.audit.record(tx, {
       userId: user.id,
       email: user.email,
@@ -96,14 +113,6 @@ export class SetupService implements OnApplicationBootstrap {
     });
     return user;
   }
-}
-
-function checkServerUrl(text: string | undefined): string {
-  if (text !== undefined && /^https?:\/\//.test(text) && URL.canParse(text)) return text;
-  throw new DomainError('invalid', {
-    name: 'server_url',
-    reason: 'must be a URL that begins with http:// or https://',
-  });
 }
 
 async function writePrivately(path: string, content: object): Promise<void> {

@@ -163,15 +163,30 @@ export async function sql(
     .finally(() => connection.end());
 }
 
-/** Another account with the admin's password: there is no route for it yet. */
-export async function addUser(server: ServerFixture, email: string, role: string): Promise<Api> {
-  await sql(
-    server,
-    `INSERT INTO users (name, email, password_hash, global_role)
-     SELECT 'Somebody', $1, password_hash, $2 FROM users WHERE email = $3`,
-    [email, role, server.admin.email],
-  );
-  return api(server).login({ email, password: server.admin.password });
+/**
+ * Another account, with the admin's password, signed in.
+ * @param roles a global role, or roles on teams; who is to be gitops is a program
+ */
+export async function addUser(
+  server: ServerFixture,
+  email: string,
+  roles: string | { id: number; role: string }[],
+): Promise<Api> {
+  const { password } = server.admin;
+  const granted = typeof roles === 'string' ? { global_role: roles } : { teams: roles };
+  const answer = await (
+    await api(server).login()
+  ).post('/api/v1/fleet/users/admin', {
+    name: 'Somebody',
+    email,
+    password,
+    ...granted,
+    api_only: JSON.stringify(granted).includes('"gitops"'),
+    admin_forced_password_reset: false,
+  });
+  if (answer.status !== 200)
+    throw new Error(`user ${email}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  return api(server).login({ email, password });
 }
 
 /** An account with these roles, by team id. */

@@ -13,6 +13,7 @@ function caller(
     teamRoles: new Map(teamRoles),
     rights: rights && new Set(rights),
     sessionId: 1,
+    apiTokenId: null,
     mustResetPassword: false,
     address: '127.0.0.1',
   };

@@ -15,6 +15,8 @@ export interface Caller {
   readonly rights: ReadonlySet<Act> | null;
   /** The login session that the token stands for; null for an API token. */
   readonly sessionId: number | null;
+  /** The API token in use; null for a login session. */
+  readonly apiTokenId: number | null;
   readonly address: string;
   /** Nothing but the way to a new password is open to them. */
   readonly mustResetPassword: boolean;

@@ -1,7 +1,7 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { type Role } from '#libs/platform/auth/index';
 import { Team } from './team.entity.js';
-import { User } from './user.entity.js';
+import { User } from '../users/user.entity.js';
 
 /** A user's role on one team. Users with a global role have none. */
 @Entity('team_roles')

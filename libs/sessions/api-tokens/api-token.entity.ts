@@ -9,7 +9,7 @@ import {
   Unique,
 } from 'typeorm';
 import { type Act } from '#libs/platform/auth/index';
-import { User } from './user.entity.js';
+import { User } from '../users/user.entity.js';
 
 /** A named token for a program: the rights of its owner or fewer, until it expires. The token itself is shown once. */
 @Entity('api_tokens')

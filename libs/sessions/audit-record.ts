@@ -1,0 +1,8 @@
+import { type AuditRecord } from '#libs/platform/audit/index';
+import { type Caller } from '#libs/platform/auth/index';
+
+/** What the record says of something that the caller has done; details never hold a secret. */
+export function doneBy(caller: Caller, act: string, details: Record<string, unknown>): AuditRecord {
+  const { userId, email, address } = caller;
+  return { userId, email, address, act, outcome: 'done', details };
+}

@@ -1,0 +1,2 @@
+/** Success without payload. */
+export class EmptyDto {}

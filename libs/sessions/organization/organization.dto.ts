@@ -1,0 +1,18 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+
+export class DryRunQueryDto {
+  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only say whether it would do.' })
+  @IsOptional()
+  @IsIn(['true', 'false'], { message: 'dry_run must be true or false' })
+  dry_run?: 'true' | 'false';
+}
+
+export class VersionDto {
+  version!: string;
+  branch!: string;
+  revision!: string;
+  go_version!: string;
+  build_date!: string;
+  build_user!: string;
+}
