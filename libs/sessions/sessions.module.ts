@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Authenticator } from '#libs/platform/auth/index';
+import { ApiTokensController } from './api-tokens/api-tokens.controller.js';
+import { ApiTokensService } from './api-tokens/api-tokens.service.js';
 import { AuthenticationService } from './authentication.service.js';
 import { LoginLimiter } from './login-limiter.js';
 import { OrganizationController } from './organization/organization.controller.js';
@@ -29,6 +31,7 @@ import { UsersService } from './users/users.service.js';
     PasswordsController,
     UsersController,
     TeamsController,
+    ApiTokensController,
     OrganizationController,
   ],
   providers: [
@@ -39,6 +42,7 @@ import { UsersService } from './users/users.service.js';
     TeamsRepository,
     TeamsService,
     TeamMembersService,
+    ApiTokensService,
     SessionsService,
     SetupService,
     OrganizationService,
