@@ -54,8 +54,8 @@ export class OrganizationService {
         reason: 'organization name must be present',
       });
     if (server_url !== undefined) checkServerUrl(server_url, 'server_settings.server_url');
-    if (dryRun) return;
     const values = [org_name, org_logo_url, server_url, scripts_disabled].map((value) => value ?? null);
+    if (dryRun || values.every((value) => value === null)) return;
     await this.database.transaction(async (tx) => {
       await tx.query(SQL.update, values);
       const details = { org_name, org_logo_url, server_url, scripts_disabled };
