@@ -1,5 +1,5 @@
 import { type Role } from '#libs/platform/auth/index';
-import { DomainError } from '#libs/platform/errors/index';
+import { type DomainError } from '#libs/platform/errors/index';
 import { checkRoles, roleChanges, type Roles, type RolesAsked } from './roles.js';
 
 const NO_ROLES: Roles = { globalRole: null, teams: [] };
