@@ -136,6 +136,7 @@ export class SessionsController {
   @Get('users/:id/sessions')
   @Allow('self:use')
   @ApiOkResponse({ type: SessionListDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'The id is not a number.' })
   async sessionsOf(
     @CurrentCaller() caller: Caller,
     @Param('id', IdPipe) id: number,
@@ -147,6 +148,7 @@ export class SessionsController {
   @Delete('users/:id/sessions')
   @Allow('self:use')
   @ApiOkResponse({ type: EmptyDto })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'The id is not a number.' })
   async deleteSessionsOf(
     @CurrentCaller() caller: Caller,
     @Param('id', IdPipe) id: number,

@@ -14,7 +14,9 @@ import { toUserDto } from './users/user-view.js';
 import { type Account, UsersRepository } from './users/users.repository.js';
 
 const GENERATED_EMAIL = 'admin@muster.local';
-const SETUP_LOCK = { text: 'SELECT pg_advisory_xact_lock(0x6d757373)' };
+/** Key of the advisory lock under which the first admin is made. */
+const SETUP_LOCK = 0x6d757373;
+const LOCK = { text: 'SELECT pg_advisory_xact_lock($1)' };
 const SAVE_ORGANIZATION = {
   text: `INSERT INTO organization (id, org_name, org_logo_url, server_url) VALUES (1, $1, $2, $3)
          ON CONFLICT (id) DO UPDATE SET org_name = excluded.org_name, org_logo_url = excluded.org_logo_url, server_url = excluded.server_url`,
@@ -78,7 +80,7 @@ export class SetupService implements OnApplicationBootstrap {
 
   /** Two that come at the same moment take turns; the second finds a user there. */
   private async claim(tx: Transaction): Promise<boolean> {
-    await tx.query(SETUP_LOCK);
+    await tx.query(LOCK, [SETUP_LOCK]);
     const [row] = await tx.query<{ users: number }>(COUNT_USERS);
     return row?.users === 0;
   }

@@ -43,14 +43,16 @@ const ACCOUNT = `SELECT u.id, u.name, u.email, u.password_hash AS "passwordHash"
               FROM team_roles r JOIN teams t ON t.id = r.team_id WHERE r.user_id = u.id), '[]') AS teams
   FROM users u`;
 
+/** Key of the advisory lock under which roles change: "role", in ASCII. */
+const ROLES_LOCK = 0x726f6c65;
+
 const SQL = {
   exist: { text: 'SELECT 1 AS found FROM users LIMIT 1' },
   byId: { text: `${ACCOUNT} WHERE u.id = $1` },
   byEmail: { text: `${ACCOUNT} WHERE u.email = $1` },
   // Locks by itself: the roles are read by the next statement, which sees what was committed meanwhile.
   lock: { text: 'SELECT id FROM users WHERE id = $1 FOR UPDATE' },
-  /** "users", in ASCII. */
-  lockRoles: { text: 'SELECT pg_advisory_xact_lock(0x7573657273)' },
+  lockRoles: { text: 'SELECT pg_advisory_xact_lock($1)' },
   countAdmins: { text: `SELECT count(*)::int AS admins FROM users WHERE global_role = 'admin'` },
   insert: {
     text: `INSERT INTO users (name, email, password_hash, api_only, force_password_reset) VALUES ($1, $2, $3, $4, $5)
@@ -120,7 +122,7 @@ export class UsersRepository {
 
   /** Changes of roles take turns: two admins who take each other's role at the same moment must not both succeed. */
   async lockRoles(tx: Transaction): Promise<void> {
-    await tx.query(SQL.lockRoles);
+    await tx.query(SQL.lockRoles, [ROLES_LOCK]);
   }
 
   async countAdmins(tx: Transaction): Promise<number> {
