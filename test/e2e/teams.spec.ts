@@ -333,3 +333,33 @@ describe('enroll secrets', () => {
     expect((await recorded(red)).at(-1)).toBe('edited_enroll_secrets');
   });
 });
+
+describe('agent options', () => {
+  it('are set as a whole by those who may change the team', async () => {
+    const path = `${TEAMS}/${red}/agent_options`;
+    const options = { config: { options: { a: 1 } }, script_execution_timeout: 900 };
+    const tried = await redAdmin.post(`${path}?dry_run=true`, options);
+    expect([tried.status, tried.body.team.agent_options]).toEqual([200, null]);
+    const set = await redGitops.post(path, options);
+    expect([set.status, set.body.team.agent_options]).toEqual([200, options]);
+    expect((await admin.patch(`${TEAMS}/${red}`, { description: 'c' })).body.team.agent_options).toEqual(
+      options,
+    );
+    expectProblem(await admin.post(path, { spec: {} }), 400, 'spec', 'unsupported key provided: "spec"');
+    expectProblem(
+      await admin.post(path, { script_execution_timeout: 0 }),
+      400,
+      'script_execution_timeout',
+      /1 to/,
+    );
+    expectProblem(await admin.post(path, 'null'), 400, 'base', /JSON object/);
+    expect((await admin.post(path, { config: { a: 'b\0' } })).status).toBe(400);
+    expectProblem(await admin.post(`${path}?force=1`, {}), 400, 'force', /true or false/);
+    expectProblem(await admin.post(`${TEAMS}/99999/agent_options`, {}), 404, 'base', /^Team 99999/);
+    for (const client of [redObserver, observer]) expectForbidden(await client.post(path, {}));
+    expectForbidden(await redAdmin.post(`${TEAMS}/${blue}/agent_options`, {}));
+    const forced = await admin.post(`${path}?force=true`, { spec: {} });
+    expect(forced.body.team.agent_options).toEqual({ spec: {} });
+    expect((await recorded(red)).at(-1)).toBe('edited_agent_options');
+  });
+});

@@ -10,9 +10,10 @@ import { z } from 'zod';
 import { Allow, type Caller, CurrentCaller, Public } from '#libs/platform/auth/index';
 import { VERSION } from '#libs/platform/config/index';
 import { ErrorEnvelopeDto } from '#libs/platform/http/index';
+import { DryRunQueryDto } from '../dry-run.dto.js';
 import { parseBody } from '../parse-body.js';
 import { ConfigPatch } from './config-patch.js';
-import { DryRunQueryDto, VersionDto } from './organization.dto.js';
+import { VersionDto } from './organization.dto.js';
 import { OrganizationService } from './organization.service.js';
 
 const ANSWER: VersionDto = {

@@ -1,13 +1,3 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
-
-export class DryRunQueryDto {
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only say whether it would do.' })
-  @IsOptional()
-  @IsIn(['true', 'false'], { message: 'dry_run must be true or false' })
-  dry_run?: 'true' | 'false';
-}
-
 export class VersionDto {
   version!: string;
   branch!: string;

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
+  ApiBody,
   ApiConflictResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -14,6 +15,7 @@ import { UserListDto } from '../users/users.dto.js';
 import { toMemberDtos } from './team-view.js';
 import { TeamMembersService } from './team-members.service.js';
 import {
+  AgentOptionsQueryDto,
   CreateTeamDto,
   ModifyTeamDto,
   SecretsDto,
@@ -78,6 +80,28 @@ export class TeamsController {
     @Body() dto: ModifyTeamDto,
   ): Promise<TeamResponseDto> {
     return { team: await this.teams.modify(caller, id, dto) };
+  }
+
+  /**
+   * Set the agent options of a team
+   *
+   * The whole of them; `script_execution_timeout` (seconds) is what scripts get that ask for no timeout.
+   */
+  @Post(':id/agent_options')
+  @HttpCode(200)
+  @Allow('team:write')
+  @ApiBody({ schema: { type: 'object', additionalProperties: true } })
+  @ApiOkResponse({ type: TeamResponseDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A key is unknown, or its value is bad.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such team.' })
+  async setAgentOptions(
+    @CurrentCaller() caller: Caller,
+    @Param('id', IdPipe) id: number,
+    @Body() options: object,
+    @Query() query: AgentOptionsQueryDto,
+  ): Promise<TeamResponseDto> {
+    const how = { force: query.force === 'true', dryRun: query.dry_run === 'true' };
+    return { team: await this.teams.setAgentOptions(caller, id, { ...options }, how) };
   }
 
   /**

@@ -1,7 +1,9 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
+  IsIn,
   IsInt,
   IsOptional,
   IsString,
@@ -12,6 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { type Role } from '#libs/platform/auth/index';
+import { DryRunQueryDto } from '../dry-run.dto.js';
 import { TeamRoleDto, UserDto } from '../users/users.dto.js';
 
 const MAX_ID = 2_147_483_647;
@@ -120,4 +123,11 @@ export class TeamLeaversDto {
   @ValidateNested({ each: true, message: 'users must be an array of {id}' })
   @Type(() => UserIdDto)
   users!: UserIdDto[];
+}
+
+export class AgentOptionsQueryDto extends DryRunQueryDto {
+  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Keep keys that are not known, too.' })
+  @IsOptional()
+  @IsIn(['true', 'false'], { message: 'force must be true or false' })
+  force?: 'true' | 'false';
 }

@@ -7,6 +7,7 @@ import { DomainError, type FieldProblem, notFound } from '#libs/platform/errors/
 import { type ListOptions } from '#libs/platform/http/index';
 import { doneBy } from '../audit-record.js';
 import { type Account } from '../users/users.repository.js';
+import { checkAgentOptions } from './agent-options.js';
 import { toSecretDto, toTeamDto } from './team-view.js';
 import { type CreateTeamDto, type ModifyTeamDto, type TeamDto, type TeamSecretDto } from './teams.dto.js';
 import { secretTaken, type TeamSummary, TeamsRepository, type TeamView } from './teams.repository.js';
@@ -67,6 +68,29 @@ export class TeamsService {
       const details = { team_id: id, team_name: team.name, new: changed };
       await this.audit.record(tx, doneBy(caller, 'edited_team', details));
       if (secrets) await this.storeSecrets(tx, caller, team, secrets);
+      return this.one(caller, id, tx);
+    });
+  }
+
+  /**
+   * What agents of the team are told, instead of what they were told before.
+   * @param how `force`: unknown keys too; `dryRun`: only say whether it would do
+   * @throws DomainError forbidden; not_found; malformed, naming each key
+   */
+  async setAgentOptions(
+    caller: Caller,
+    id: number,
+    options: Readonly<Record<string, unknown>>,
+    how: { readonly force: boolean; readonly dryRun: boolean },
+  ): Promise<TeamDto> {
+    require(caller, 'team:write', id);
+    checkAgentOptions(options, how.force);
+    return this.database.transaction(async (tx) => {
+      const team = await this.locked(tx, id);
+      if (how.dryRun) return this.one(caller, id, tx);
+      await this.teams.update(tx, id, { ...team, agentOptions: { ...options } });
+      const details = { global: false, team_id: id, team_name: team.name };
+      await this.audit.record(tx, doneBy(caller, 'edited_agent_options', details));
       return this.one(caller, id, tx);
     });
   }
