@@ -22,6 +22,7 @@ const admin: Caller = {
   teamRoles: new Map(),
   rights: null,
   sessionId: 1,
+  apiTokenId: null,
   address: '',
   mustResetPassword: false,
 };

@@ -1,0 +1,35 @@
+import { type Act, ACTS, type Role } from '#libs/platform/auth/index';
+
+/**
+ * The matrix of Fleet's contract (`reference/fleet.md`, 2.5), written down a second time and in its own form, so that a slip
+ * in the table of rights shows. Columns: global admin, maintainer, observer, observer_plus, gitops; then the same on the
+ * object's own team. `x` allowed, `.` refused, `*` allowed with the role on any team.
+ */
+const MATRIX: Readonly<Partial<Record<Act, string>>> = {
+  'self:use': 'xxxxx *****',
+  'config:read': 'xxxxx *****',
+  'config:write': 'x...x .....',
+  'session:manage': 'x.... .....',
+  'script:write': 'xx..x xx..x',
+  'script:read': 'xxxx. xxxx.',
+  'script:execute': 'xx... xx...',
+  'script_result:read': 'xxxx. xxxx.',
+  'activity:read': 'xxxx. xxxx.',
+  'activity:cancel': 'xx... xx...',
+  'audit:read': 'xxxx. .....',
+  'host:list': 'xxxx. xxxx.',
+  'host:identify': 'xxxxx xxxxx',
+  'team:create': 'x...x .....',
+  'team:write': 'x...x x...x',
+  'user:manage': 'x.... x....',
+  'user:roles': 'x.... .....',
+};
+const COLUMNS: readonly Role[] = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'];
+
+it.each(Object.entries(MATRIX) as [Act, string][])('%s: %s', (act, row) => {
+  const rule: { global: readonly Role[]; team: readonly Role[]; anyTeam?: true } = ACTS[act];
+  const global = COLUMNS.map((role) => (rule.global.includes(role) ? 'x' : '.')).join('');
+  const mark = rule.anyTeam ? '*' : 'x';
+  const team = COLUMNS.map((role) => (rule.team.includes(role) ? mark : '.')).join('');
+  expect(`${global} ${team}`).toBe(row);
+});

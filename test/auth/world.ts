@@ -1,0 +1,161 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { type Role, ROLES } from '#libs/platform/auth/index';
+import { Api, startServer, type ServerFixture } from '#libs/testing/index';
+
+/** Where an object may belong: to the caller's team, to another one, to none. */
+export const PLACES = ['near', 'far', 'none'] as const;
+export type Place = (typeof PLACES)[number];
+
+/** Somebody with one role, globally or on the team "near". */
+export interface Who {
+  readonly name: string;
+  readonly role: Role;
+  readonly global: boolean;
+  readonly userId: number;
+  readonly api: Api;
+}
+
+/** A server, users of every role, a host in every place, and the means to make more objects behind its back. */
+export class AuthWorld {
+  private constructor(
+    readonly server: ServerFixture,
+    private readonly database: pg.Client,
+    readonly teams: Readonly<Record<Place, number | null>>,
+    readonly hosts: Readonly<Record<Place, number>>,
+    readonly callers: readonly Who[],
+    readonly nobody: Api,
+  ) {}
+
+  static async start(): Promise<AuthWorld> {
+    const server = await startServer();
+    const database = new pg.Client({ connectionString: server.databaseUrl });
+    await database.connect();
+    const [near, far] = (
+      await database.query("INSERT INTO teams (name) VALUES ('near'), ('far') RETURNING id")
+    ).rows.map((row: { id: number }) => row.id) as [number, number];
+    const teams = { near, far, none: null };
+    const hosts = { near: 0, far: 0, none: 0 };
+    for (const place of PLACES) hosts[place] = await insertHost(database, teams[place]);
+    const callers: Who[] = [];
+    for (const role of ROLES) {
+      for (const global of [true, false]) {
+        const name = `${global ? 'global' : 'team'} ${role}`;
+        const { userId, token } = await insertUser(
+          database,
+          global ? role : null,
+          global ? [] : [[near, role]],
+        );
+        callers.push({ name, role, global, userId, api: new Api({ url: server.url }, token) });
+      }
+    }
+    return new AuthWorld(server, database, teams, hosts, callers, new Api({ url: server.url }));
+  }
+
+  async close(): Promise<void> {
+    await this.database.end();
+  }
+
+  /** The rows of a statement, made or looked at behind the server's back. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows of every shape
+  async sql(text: string, values: unknown[] = []): Promise<any[]> {
+    return (await this.database.query(text, values)).rows;
+  }
+
+  /** A host that nobody else uses. */
+  newHost(place: Place): Promise<number> {
+    return insertHost(this.database, this.teams[place]);
+  }
+
+  /** A user with a role in that place (globally for `none`), and a session of theirs. */
+  newUser(place: Place): Promise<{ userId: number; sessionId: number; token: string }> {
+    const team = this.teams[place];
+    return insertUser(
+      this.database,
+      team === null ? 'observer' : null,
+      team === null ? [] : [[team, 'observer']],
+    );
+  }
+
+  /** One more login session of a user. */
+  newSession(userId: number): Promise<{ id: number; token: string }> {
+    return insertSession(this.database, userId);
+  }
+
+  async newTeam(): Promise<number> {
+    const [{ id }] = await this.sql('INSERT INTO teams (name) VALUES ($1) RETURNING id', [randomUUID()]);
+    return id as number;
+  }
+
+  /** A saved script of that place. */
+  async newScript(place: Place): Promise<{ id: number; name: string }> {
+    const bytes = Buffer.from('echo saved');
+    const sha256 = createHash('sha256').update(bytes).digest();
+    await this.sql('INSERT INTO contents (sha256, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      sha256,
+      bytes,
+    ]);
+    const name = `${randomUUID()}.sh`;
+    const [{ id }] = await this.sql(
+      'INSERT INTO scripts (team_id, name, content_sha256) VALUES ($1, $2, $3) RETURNING id',
+      [this.teams[place], name, sha256],
+    );
+    return { id: id as number, name };
+  }
+
+  /** The execution id of a script that waits for a host of that place. */
+  async waitingRun(place: Place): Promise<string> {
+    const admin = this.callers.find((who) => who.global && who.role === 'admin');
+    const body = { host_id: await this.newHost(place), script_contents: 'echo later' };
+    const answer = await admin!.api.post('/api/v1/fleet/scripts/run', body);
+    if (answer.status !== 202)
+      throw new Error(`run answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body.execution_id as string;
+  }
+}
+
+async function insertHost(database: pg.Client, team: number | null): Promise<number> {
+  const uuid = randomUUID();
+  const { rows } = await database.query(
+    `INSERT INTO hosts (uuid, hardware_uuid, instance, hostname, facts, node_key_hash, team_id)
+     VALUES ($1, $1, 'test', $2, $3, $4, $5) RETURNING id`,
+    [
+      uuid,
+      `host-${uuid.slice(0, 8)}`,
+      { hostname: 'x', platform: 'debian', os_version: 'Debian 12', arch: 'x86_64' },
+      randomBytes(32),
+      team,
+    ],
+  );
+  return rows[0].id as number;
+}
+
+async function insertSession(database: pg.Client, userId: number): Promise<{ id: number; token: string }> {
+  const token = randomBytes(64).toString('base64');
+  const hash = createHash('sha256').update(token).digest();
+  const { rows } = await database.query(
+    'INSERT INTO sessions (user_id, token_hash) VALUES ($1, $2) RETURNING id',
+    [userId, hash],
+  );
+  return { id: rows[0].id as number, token };
+}
+
+async function insertUser(
+  database: pg.Client,
+  globalRole: Role | null,
+  teamRoles: [number, Role][],
+): Promise<{ userId: number; sessionId: number; token: string }> {
+  const { rows } = await database.query(
+    `INSERT INTO users (name, email, password_hash, global_role) VALUES ('Somebody', $1, 'none', $2) RETURNING id`,
+    [`${randomUUID()}@example.com`, globalRole],
+  );
+  const userId = rows[0].id as number;
+  for (const [team, role] of teamRoles)
+    await database.query('INSERT INTO team_roles (user_id, team_id, role) VALUES ($1, $2, $3)', [
+      userId,
+      team,
+      role,
+    ]);
+  const { id, token } = await insertSession(database, userId);
+  return { userId, sessionId: id, token };
+}
