@@ -19,6 +19,8 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'audit:read': 'xxxx. .....',
   'host:list': 'xxxx. xxxx.',
   'host:identify': 'xxxxx xxxxx',
+  'host:transfer': 'xx... xx...',
+  'host:delete': 'xx... xx...',
   'team:create': 'x...x .....',
   'team:write': 'x...x x...x',
   'user:manage': 'x.... x....',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
 import { type AuthWorld, type Place, type Who } from './world.js';
 
@@ -21,7 +22,8 @@ export interface RouteCase {
   readonly about: 'object' | 'list' | 'one';
   /** What the caller may not see looks as if it did not exist: 404 instead of 403. */
   readonly hidden?: true;
-  readonly sample: (world: AuthWorld, place: Place, who: Who) => Promise<Sample> | Sample;
+  /** null: there is no such object in this place. */
+  readonly sample: (world: AuthWorld, place: Place, who: Who) => Promise<Sample | null> | Sample | null;
 }
 
 const at =
@@ -34,12 +36,62 @@ const host = (suffix = ''): RouteCase => ({
 const execution = (suffix = ''): RouteCase => ({
   about: 'object',
   hidden: true,
-  sample: async (world, place) => ({ path: `/api/v1/executions/${await world.waitingRun(place)}${suffix}` }),
+  sample: async (world, place) => ({
+    path: `/api/v1/executions/${(await world.waitingRun(place)).executionId}${suffix}`,
+  }),
 });
 const runOn: RouteCase['sample'] = (world, place) => ({
   path: '',
   body: { host_id: world.hosts[place], script_contents: 'true' },
 });
+
+const fleet = (path: string): string => `/api/v1/fleet${path}`;
+/** Something in a team, asked for by the team's id in the path. */
+const ofTeam = (suffix = '', body?: unknown): RouteCase => ({
+  about: 'object',
+  sample: (world, place) =>
+    world.teams[place] === null ? null : { path: fleet(`/teams/${world.teams[place]}${suffix}`), body },
+});
+const savedScript = (body?: () => unknown): RouteCase => ({
+  about: 'object',
+  sample: async (world, place) => ({
+    path: fleet(`/scripts/${(await world.newScript(place)).id}`),
+    body: body?.(),
+  }),
+});
+const inTeam = (world: AuthWorld, place: Place): string =>
+  world.teams[place] === null ? '' : `?team_id=${world.teams[place]}`;
+const upload = (team: number | null): FormData => {
+  const form = new FormData();
+  if (team !== null) form.set('team_id', String(team));
+  form.set('script', new Blob(['echo hello']), `${randomUUID()}.sh`);
+  return form;
+};
+const ownUser = (suffix = '', body?: unknown): RouteCase => ({
+  what: 'own',
+  act: 'self:use',
+  about: 'one',
+  // Of somebody who is not needed any more.
+  sample: async (world) => {
+    const { userId, token } = await world.newUser('near');
+    return { path: fleet(`/users/${userId}${suffix}`), body, token };
+  },
+});
+const otherUser = (suffix = '', body?: unknown): RouteCase => ({
+  what: "another's",
+  act: 'user:manage',
+  about: 'object',
+  sample: async (world, place) => ({
+    path: fleet(`/users/${(await world.newUser(place)).userId}${suffix}`),
+    body,
+  }),
+});
+const othersSessions: RouteCase = {
+  what: "another's",
+  act: 'session:manage',
+  about: 'one',
+  sample: async (world) => ({ path: fleet(`/users/${(await world.newUser('near')).userId}/sessions`) }),
+};
 
 /** No token is asked for. */
 export const PUBLIC = 'public';
@@ -138,8 +190,173 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
     {
       about: 'object',
       sample: async (world, place) => ({
-        path: `/api/v1/fleet/scripts/results/${await world.waitingRun(place)}`,
+        path: `/api/v1/fleet/scripts/results/${(await world.waitingRun(place)).executionId}`,
       }),
+    },
+  ],
+
+  'GET /api/v1/fleet/hosts/count': [{ about: 'list', sample: at(fleet('/hosts/count')) }],
+  'DELETE /api/v1/fleet/hosts/{id}': [
+    {
+      about: 'object',
+      sample: async (world, place) => ({ path: fleet(`/hosts/${await world.newHost(place)}`) }),
+    },
+  ],
+  'POST /api/v1/fleet/hosts/transfer': [
+    {
+      about: 'object',
+      sample: async (world, place) => ({
+        path: fleet('/hosts/transfer'),
+        body: { team_id: world.teams.near, hosts: [await world.newHost(place)] },
+      }),
+    },
+    {
+      what: 'to another team',
+      about: 'one',
+      sample: async (world) => ({
+        path: fleet('/hosts/transfer'),
+        body: { team_id: world.teams.far, hosts: [await world.newHost('near')] },
+      }),
+    },
+  ],
+  'POST /api/v1/fleet/hosts/transfer/filter': [
+    {
+      // A filter matches only what the caller may see: nothing of another team's is moved.
+      about: 'list',
+      sample: async (world, place) => {
+        const [{ hostname }] = await world.sql('SELECT hostname FROM hosts WHERE id = $1', [
+          await world.newHost(place),
+        ]);
+        const filters = { query: hostname as string, team_id: world.teams[place] ?? 0 };
+        return { path: fleet('/hosts/transfer/filter'), body: { team_id: world.teams.near, filters } };
+      },
+    },
+  ],
+  'POST /api/v1/fleet/translate': [{ about: 'list', sample: at(fleet('/translate'), { list: [] }) }],
+  'GET /api/v1/fleet/hosts/{id}/scripts': [host('/scripts')],
+  'GET /api/v1/fleet/hosts/{id}/activities': [host('/activities')],
+  'GET /api/v1/fleet/hosts/{id}/activities/upcoming': [host('/activities/upcoming')],
+  'DELETE /api/v1/fleet/hosts/{id}/activities/upcoming/{execution_id}': [
+    {
+      about: 'object',
+      sample: async (world, place) => {
+        const { hostId, executionId } = await world.waitingRun(place);
+        return { path: fleet(`/hosts/${hostId}/activities/upcoming/${executionId}`) };
+      },
+    },
+  ],
+  'GET /api/v1/fleet/activities': [{ about: 'one', sample: at(fleet('/activities?per_page=1')) }],
+
+  'GET /api/v1/fleet/scripts': [
+    { about: 'object', sample: (world, place) => ({ path: fleet(`/scripts${inTeam(world, place)}`) }) },
+  ],
+  'POST /api/v1/fleet/scripts': [
+    {
+      about: 'object',
+      sample: (world, place) => ({ path: fleet('/scripts'), body: upload(world.teams[place]) }),
+    },
+  ],
+  'POST /api/v1/fleet/scripts/batch': [
+    {
+      about: 'object',
+      sample: (world, place) => ({
+        path: fleet(`/scripts/batch${inTeam(world, place)}`),
+        body: { scripts: [] },
+      }),
+    },
+  ],
+  'GET /api/v1/fleet/scripts/{id}': [savedScript()],
+  'PATCH /api/v1/fleet/scripts/{id}': [savedScript(() => upload(null))],
+  'DELETE /api/v1/fleet/scripts/{id}': [savedScript()],
+  'POST /api/v1/fleet/scripts/run/batch': [
+    {
+      about: 'object',
+      sample: async (world, place) => ({
+        path: fleet('/scripts/run/batch'),
+        body: { script_id: (await world.newScript(place)).id, host_ids: [world.hosts[place]] },
+      }),
+    },
+  ],
+  'GET /api/v1/fleet/scripts/batch/summary/{batch_execution_id}': [
+    {
+      about: 'object',
+      sample: async (world, place) => ({
+        path: fleet(`/scripts/batch/summary/${await world.waitingBatch(place)}`),
+      }),
+    },
+  ],
+
+  'GET /api/v1/fleet/teams': [{ about: 'list', sample: at(fleet('/teams')) }],
+  'POST /api/v1/fleet/teams': [
+    { about: 'one', sample: () => ({ path: fleet('/teams'), body: { name: randomUUID() } }) },
+  ],
+  'GET /api/v1/fleet/teams/{id}': [ofTeam()],
+  'PATCH /api/v1/fleet/teams/{id}': [ofTeam('', { description: 'described' })],
+  'DELETE /api/v1/fleet/teams/{id}': [
+    { about: 'one', sample: async (world) => ({ path: fleet(`/teams/${await world.newTeam()}`) }) },
+  ],
+  'POST /api/v1/fleet/teams/{id}/agent_options': [ofTeam('/agent_options', {})],
+  'GET /api/v1/fleet/teams/{id}/secrets': [ofTeam('/secrets')],
+  'PATCH /api/v1/fleet/teams/{id}/secrets': [ofTeam('/secrets', { secrets: [] })],
+  'GET /api/v1/fleet/teams/{id}/users': [ofTeam('/users')],
+  'PATCH /api/v1/fleet/teams/{id}/users': [ofTeam('/users', { users: [] })],
+  'DELETE /api/v1/fleet/teams/{id}/users': [ofTeam('/users', { users: [] })],
+
+  'GET /api/v1/fleet/users': [
+    { about: 'object', sample: (world, place) => ({ path: fleet(`/users${inTeam(world, place)}`) }) },
+  ],
+  'POST /api/v1/fleet/users/admin': [
+    {
+      about: 'object',
+      sample: (world, place) => {
+        const team = world.teams[place];
+        const role =
+          team === null ? { global_role: 'observer' } : { teams: [{ id: team, role: 'observer' }] };
+        const email = `${randomUUID()}@example.com`;
+        return {
+          path: fleet('/users/admin'),
+          body: { name: 'Somebody', email, password: 'a password 1!', api_only: true, ...role },
+        };
+      },
+    },
+  ],
+  'POST /api/v1/fleet/users/roles/spec': [
+    { about: 'one', sample: at(fleet('/users/roles/spec'), { spec: { roles: {} } }) },
+  ],
+  'GET /api/v1/fleet/users/{id}': [ownUser(), otherUser()],
+  'PATCH /api/v1/fleet/users/{id}': [ownUser('', { name: 'Me' }), otherUser('', { name: 'You' })],
+  'DELETE /api/v1/fleet/users/{id}': [otherUser()],
+  'POST /api/v1/fleet/users/{id}/require_password_reset': [
+    otherUser('/require_password_reset', { require: true }),
+  ],
+  'GET /api/v1/fleet/users/{id}/sessions': [ownUser('/sessions'), othersSessions],
+  'DELETE /api/v1/fleet/users/{id}/sessions': [ownUser('/sessions'), othersSessions],
+  'POST /api/v1/fleet/change_password': [{ about: 'one', sample: at(fleet('/change_password'), {}) }],
+  'POST /api/v1/fleet/perform_required_password_reset': [
+    { about: 'one', sample: at(fleet('/perform_required_password_reset'), {}) },
+  ],
+  'PATCH /api/v1/fleet/config': [{ about: 'one', sample: at(fleet('/config'), {}) }],
+
+  'GET /api/v1/tokens': [{ about: 'one', sample: at('/api/v1/tokens') }],
+  'POST /api/v1/tokens': [
+    { about: 'one', sample: () => ({ path: '/api/v1/tokens', body: { name: randomUUID() } }) },
+  ],
+  'DELETE /api/v1/tokens/{id}': [
+    {
+      what: 'own',
+      about: 'one',
+      sample: async (world, _place, who) => ({
+        path: `/api/v1/tokens/${await world.newApiToken(who.userId)}`,
+      }),
+    },
+    {
+      what: "another's",
+      act: 'session:manage',
+      about: 'one',
+      sample: async (world) => {
+        const { userId } = await world.newUser('near');
+        return { path: `/api/v1/tokens/${await world.newApiToken(userId)}` };
+      },
     },
   ],
 };

@@ -30,6 +30,8 @@ export class AuthWorld {
   static async start(): Promise<AuthWorld> {
     const server = await startServer();
     const database = new pg.Client({ connectionString: server.databaseUrl });
+    // The fixture may drop the database before this suite closes its connection.
+    database.on('error', () => undefined);
     await database.connect();
     const [near, far] = (
       await database.query("INSERT INTO teams (name) VALUES ('near'), ('far') RETURNING id")
@@ -103,14 +105,39 @@ export class AuthWorld {
     return { id: id as number, name };
   }
 
-  /** The execution id of a script that waits for a host of that place. */
-  async waitingRun(place: Place): Promise<string> {
+  /** A script that waits for a host of that place. */
+  async waitingRun(place: Place): Promise<{ hostId: number; executionId: string }> {
+    const hostId = await this.newHost(place);
+    const { execution_id } = await this.asAdmin('/api/v1/fleet/scripts/run', {
+      host_id: hostId,
+      script_contents: 'echo later',
+    });
+    return { hostId, executionId: execution_id as string };
+  }
+
+  /** A batch that waits for a host of that place. */
+  async waitingBatch(place: Place): Promise<string> {
+    const { id } = await this.newScript(place);
+    const body = { script_id: id, host_ids: [await this.newHost(place)] };
+    const { batch_execution_id } = await this.asAdmin('/api/v1/fleet/scripts/run/batch', body);
+    return batch_execution_id as string;
+  }
+
+  /** The id of an API token of that user. */
+  async newApiToken(userId: number): Promise<number> {
+    const [{ id }] = await this.sql(
+      'INSERT INTO api_tokens (user_id, name, token_hash) VALUES ($1, $2, $3) RETURNING id',
+      [userId, randomUUID(), randomBytes(32)],
+    );
+    return id as number;
+  }
+
+  private async asAdmin(path: string, body: object): Promise<Record<string, unknown>> {
     const admin = this.callers.find((who) => who.global && who.role === 'admin');
-    const body = { host_id: await this.newHost(place), script_contents: 'echo later' };
-    const answer = await admin!.api.post('/api/v1/fleet/scripts/run', body);
-    if (answer.status !== 202)
-      throw new Error(`run answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-    return answer.body.execution_id as string;
+    const answer = await admin?.api.post(path, body);
+    if (answer === undefined || answer.status >= 300)
+      throw new Error(`${path} answered ${answer?.status}: ${JSON.stringify(answer?.body)}`);
+    return answer.body as Record<string, unknown>;
   }
 }
 
