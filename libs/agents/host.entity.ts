@@ -19,7 +19,6 @@ const SEARCH = `lower(hostname || E'\\n' || hardware_serial || E'\\n' || uuid::t
 @Entity('hosts')
 @Unique('hosts_node_key_hash', ['nodeKeyHash'])
 @Unique('hosts_uuid', ['uuid'])
-@Index('hosts_team', ['teamId', 'id'])
 @Unique('hosts_machine', ['hardwareUuid', 'instance'])
 // One per order that the list knows, each with the id behind it and with what the list filters by: migration 1790200000000.
 @Index('hosts_list_id', { synchronize: false })
@@ -28,7 +27,8 @@ const SEARCH = `lower(hostname || E'\\n' || hardware_serial || E'\\n' || uuid::t
 @Index('hosts_list_created_at', { synchronize: false })
 @Index('hosts_list_enrolled_at', { synchronize: false })
 @Index('hosts_list_seen_at', { synchronize: false })
-@Index('hosts_search', { synchronize: false })
+// For what is sorted by itself: a team's hosts, and what a text is found in.
+@Index('hosts_by_team', { synchronize: false })
 export class Host {
   @PrimaryGeneratedColumn('identity', {
     type: 'integer',

@@ -161,6 +161,29 @@ describe('the pages of a list', () => {
   });
 });
 
+describe('the pages of a team', () => {
+  it('go on deep down, with every filter', async () => {
+    const [team] = await sql(server, `INSERT INTO teams (name) VALUES ('Large') RETURNING id`);
+    await sql(
+      server,
+      `INSERT INTO hosts (uuid, hardware_uuid, instance, hostname, facts, node_key_hash, team_id, online)
+       SELECT gen_random_uuid(), gen_random_uuid(), '', 'large-' || n % 7, '{"platform": "debian", "os_version": "", "arch": ""}',
+         sha256(n::text::bytea), $1, n % 10 > 0 FROM generate_series(1, 500) n`,
+      [team.id],
+    );
+    for (const query of ['', '&status=online', '&query=LARGE-', '&order_direction=desc']) {
+      const path = `/api/v1/fleet/hosts?team_id=${team.id}&order_key=hostname${query}`;
+      const page = async (more: string) => (await admin.get(`${path}${more}`)).body.hosts as { id: number }[];
+      const all = (await page('')).map(({ id }) => id);
+      expect(new Set(all).size).toBe(query === '&status=online' ? 450 : 500);
+      const paged = [];
+      for (let n = 0; n < 8; n++) paged.push(...(await page(`&per_page=70&page=${n}`)));
+      expect(paged.map(({ id }) => id)).toEqual(all);
+    }
+    await sql(server, 'DELETE FROM hosts WHERE team_id = $1', [team.id]);
+  });
+});
+
 describe('removing a host', () => {
   it('is for admins and maintainers, of its team too', async () => {
     const { host_id } = await enroll('goner', 'red-secret');
