@@ -160,6 +160,8 @@ function conditionsOf(
     conditions.push(`coalesce(team_id, 0) = ANY($${values.push(teams)}::int[])`);
   // 0 stands alone: nobody's roles are for no team.
   else if (teams?.includes(0)) conditions.push('team_id IS NULL');
+  // For a list of unknown length the planner expects ten teams, and reads all hosts instead of one team's.
+  else if (teams?.length === 1) conditions.push(`team_id = $${values.push(teams[0])}`);
   else if (teams !== null) conditions.push(`team_id = ANY($${values.push(teams)}::int[])`);
   if (status !== null) conditions.push(`online = $${values.push(status === 'online')}`);
   if (match !== '')
