@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { type Request } from 'express';
+import { type Express, type Request } from 'express';
 import helmet from 'helmet';
 import { Audit } from '#libs/platform/audit/index';
 import { callerOf } from '#libs/platform/auth/index';
@@ -11,7 +11,13 @@ import { type Settings, serverUrl } from '#libs/platform/config/index';
 import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
 import { FleetErrors } from '#libs/platform/errors/index';
-import { AllExceptionsFilter, fleetVersions, methodsAt, type RouteLayer } from '#libs/platform/http/index';
+import {
+  AllExceptionsFilter,
+  fleetVersions,
+  methodsAt,
+  numericIds,
+  type RouteLayer,
+} from '#libs/platform/http/index';
 import { createLogger, PinoLoggerService } from '#libs/platform/logging/index';
 import { AppModule } from './app.module.js';
 import { ENTITIES } from './entities.js';
@@ -84,8 +90,9 @@ export function configure(
   );
   app.use(fleetVersions);
   app.useWebSocketAdapter(new SocketIoAdapter(app, settings.heartbeatSeconds));
-  const routes = (): readonly RouteLayer[] =>
-    (app.getHttpAdapter().getInstance() as unknown as { router: { stack: RouteLayer[] } }).router.stack;
+  const express: Express = app.getHttpAdapter().getInstance();
+  express.param('id', numericIds);
+  const routes = (): readonly RouteLayer[] => express.router.stack as unknown as RouteLayer[];
   app.useGlobalFilters(
     new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path), recordDenials(app)),
   );

@@ -9,7 +9,6 @@ import {
 import { type Request, type Response } from 'express';
 import { isConnectionError, sqlState } from '../database/index.js';
 import { DomainError, type ErrorCode, type ErrorDialect } from '../errors/index.js';
-import { NotAnIdError } from './id.pipe.js';
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'malformed',
@@ -65,12 +64,10 @@ export class AllExceptionsFilter implements ExceptionFilter {
     response.json(answer.body);
   }
 
-  /** Nest's own word for "no route" turned into ours; also where a route took `/run` for an id, and another serves it. */
+  /** Nest's own word for "no route" turned into ours. */
   private noRoute(exception: unknown, request: Request, response: Response): DomainError | null {
-    const notAnId = exception instanceof NotAnIdError;
-    if (!notAnId && !(exception instanceof NotFoundException)) return null;
+    if (!(exception instanceof NotFoundException)) return null;
     const methods = this.methodsAt(request.path);
-    if (notAnId && methods.length === 0) return exception;
     if (methods.length === 0) return new DomainError('not_found', `there is nothing at ${request.path}`);
     response.set('Allow', methods.join(', '));
     return new DomainError(

@@ -4,5 +4,5 @@ export { ErrorEnvelopeDto, FieldProblemDto } from './error-envelope.dto.js';
 export { AllExceptionsFilter } from './exception.filter.js';
 export { IdPipe, isUuid } from './id.pipe.js';
 export { ListQueryDto, listOptions, type ListOptions } from './list-query.dto.js';
-export { fleetVersions, methodsAt, type RouteLayer } from './routing.js';
+export { fleetVersions, methodsAt, numericIds, type RouteLayer } from './routing.js';
 export { DtoPipe } from './validation.pipe.js';

@@ -1,5 +1,5 @@
 import { type Request, type Response } from 'express';
-import { fleetVersions, methodsAt, type RouteLayer } from './routing.js';
+import { fleetVersions, methodsAt, numericIds, type RouteLayer } from './routing.js';
 
 function rewritten(url: string): string {
   const request = { url } as Request;
@@ -45,5 +45,19 @@ describe('methodsAt', () => {
     ['/nothing', []],
   ])('%s: %j', (path, methods) => {
     expect(methodsAt(stack, path)).toEqual(methods);
+  });
+});
+
+describe('numericIds', () => {
+  it.each([
+    ['12', undefined],
+    ['x', 'route'],
+    ['1.5', 'route'],
+    ['1\0', 'route'],
+    ['', 'route'],
+  ])('%j: %s', (id, next) => {
+    const said: unknown[] = [];
+    numericIds({} as Request, {} as Response, (word?: unknown) => said.push(word), id);
+    expect(said).toEqual([next]);
   });
 });

@@ -22,11 +22,23 @@ export function methodsAt(stack: readonly RouteLayer[], path: string): string[] 
   for (const layer of stack) {
     const match = layer.route !== undefined && layer.match(path);
     if (!layer.route || !match) continue;
-    // An `id` is a number (`IdPipe`): what is none is no address of this route.
     const { id } = match.params;
-    if (typeof id === 'string' && !/^\d+$/.test(id)) continue;
+    if (typeof id === 'string' && !isId(id)) continue;
     for (const [method, served] of Object.entries(layer.route.methods))
       if (served) methods.add(method.toUpperCase());
   }
   return [...methods].sort();
+}
+
+/**
+ * For Express' `param`: a path whose id is none goes on to the next route that fits, before anything of the request is looked
+ * at. `PATCH users/admin` is a wrong method, whatever its body.
+ */
+export function numericIds(_request: Request, _response: Response, next: NextFunction, id: string): void {
+  next(isId(id) ? undefined : 'route');
+}
+
+/** A parameter called `id` is a number (`IdPipe`): what is none is no address of the route. */
+function isId(text: string): boolean {
+  return /^\d+$/.test(text);
 }
