@@ -42,7 +42,7 @@ interface OrderKey {
 const TIME = { type: 'timestamptz', after: (p: string) => `>= ${p}::timestamptz + interval '1 ms'` };
 const exactly = (type: string): Omit<OrderKey, 'sql'> => ({ type, after: (p) => `> ${p}::${type}` });
 
-/** API order keys and what they stand for; each has an index that ends with the id (migration 1790200000000). */
+/** API order keys and what they stand for; all but the last have an index that ends with the id (migration 1790200000000). */
 const ORDER_KEYS: Readonly<Record<string, OrderKey>> = {
   id: { sql: 'id', ...exactly('int') },
   hostname: { sql: 'hostname', ...exactly('text') },
@@ -50,7 +50,7 @@ const ORDER_KEYS: Readonly<Record<string, OrderKey>> = {
   uuid: { sql: 'uuid', ...exactly('uuid') },
   created_at: { sql: 'created_at', ...TIME },
   last_enrolled_at: { sql: 'enrolled_at', ...TIME },
-  // Who is connected is seen now: later than all others.
+  // Who is connected is seen now: later than all others. Sorted anew each time: an index would cost every agent that comes and goes.
   seen_time: { sql: `(CASE WHEN online THEN 'infinity'::timestamptz ELSE seen_at END)`, ...TIME },
 };
 export const HOST_ORDER_KEYS = Object.keys(ORDER_KEYS);
@@ -97,7 +97,7 @@ export class HostListRepository {
   /**
    * One page. Its ids come from one index that is in the right order and holds what is filtered by, so that a page far
    * down costs a walk along the index (8 ms for 100,000 hosts) and no look at the hosts on the way; rows are read for
-   * the page alone. A text is looked for in one pass over the index that holds all texts; deep in a small team it costs
+   * the page alone; where presence matters, rows are read on the way too. A text is looked for in one pass over the index that holds all texts; deep in a small team it costs
    * less to sort the team.
    */
   async page(filter: HostFilter, options: ListOptions): Promise<HostRow[]> {

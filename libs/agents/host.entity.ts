@@ -26,7 +26,6 @@ const SEARCH = `lower(hostname || E'\\n' || hardware_serial || E'\\n' || uuid::t
 @Index('hosts_list_uuid', { synchronize: false })
 @Index('hosts_list_created_at', { synchronize: false })
 @Index('hosts_list_enrolled_at', { synchronize: false })
-@Index('hosts_list_seen_at', { synchronize: false })
 // For what is sorted by itself: a team's hosts, and what a text is found in.
 @Index('hosts_by_team', { synchronize: false })
 export class Host {

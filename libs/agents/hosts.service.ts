@@ -5,7 +5,7 @@ import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid, type ListOptions } from '#libs/platform/http/index';
 import { type HostFilter, HostListRepository, type HostRow } from './host-list.repository.js';
-import { HostRemoval } from './host-removal.js';
+import { HostRemovals } from './host-removals.js';
 
 /** What has to be known of a host before something is run on it. */
 export interface RunnableHost {
@@ -45,7 +45,7 @@ export class HostsService {
   constructor(
     private readonly database: Database,
     private readonly rows: HostListRepository,
-    private readonly removal: HostRemoval,
+    private readonly removals: HostRemovals,
     private readonly audit: Audit,
   ) {}
 
@@ -111,7 +111,7 @@ export class HostsService {
       require(caller, 'host:delete', host?.teamId ?? null);
       if (!host) throw notFound('Host', id);
       await tx.query(SQL.remove, [id]);
-      await this.removal.removed(tx, id, email);
+      await this.removals.tell(tx, id, email);
       await this.audit.record(tx, {
         userId,
         email,

@@ -10,6 +10,7 @@ import {
 } from '#libs/platform/database/index';
 import { createTestDatabase, type TestDatabase } from '#libs/testing/index';
 import { ContentsService } from './contents.service.js';
+import { TeamRemovals } from '#libs/sessions/index';
 import { ScriptChanges } from './script-changes.js';
 import { ScriptSetsService } from './script-sets.service.js';
 import { ScriptsRepository } from './scripts.repository.js';
@@ -46,8 +47,8 @@ beforeAll(async () => {
     new Audit(database),
   ] as const;
   scripts = new ScriptsService(database, ...others);
-  sets = new ScriptSetsService(database, ...others);
-  changes.onWithdrawn((tx, ids) => listener(tx, ids));
+  sets = new ScriptSetsService(database, ...others, new TeamRemovals());
+  changes.listen((tx, ids) => listener(tx, ids));
 });
 
 afterAll(async () => {

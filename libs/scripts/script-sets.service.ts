@@ -1,8 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Audit } from '#libs/platform/audit/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
+import { TeamRemovals } from '#libs/sessions/index';
 import { ContentsService, digestOfContent } from './contents.service.js';
 import { ScriptChanges } from './script-changes.js';
 import { checkScriptContents, refuseSecretVariables, SAVED_SCRIPT_LIMIT } from './script-contents.js';
@@ -36,14 +37,26 @@ interface Difference {
 
 /** All saved scripts of a team, or of no team, at once. */
 @Injectable()
-export class ScriptSetsService {
+export class ScriptSetsService implements OnModuleInit {
   constructor(
     private readonly database: Database,
     private readonly repository: ScriptsRepository,
     private readonly contents: ContentsService,
     private readonly changes: ScriptChanges,
     private readonly audit: Audit,
+    private readonly teamRemovals: TeamRemovals,
   ) {}
+
+  onModuleInit(): void {
+    // The scripts of a team go with it; whoever has runs of them waiting has to hear of that first.
+    this.teamRemovals.listen(async (tx, teamId) => {
+      const scripts = await this.repository.lockAll(tx, teamId);
+      await this.changes.tell(
+        tx,
+        scripts.map(({ id }) => id),
+      );
+    });
+  }
 
   /**
    * Afterwards the set is exactly this one: what is missing is deleted, what is the same stays as it is.
@@ -108,7 +121,7 @@ export class ScriptSetsService {
       tx,
       scripts.map(({ contents }) => contents),
     );
-    if (withdrawn.length > 0) await this.changes.withdrawn(tx, withdrawn);
+    if (withdrawn.length > 0) await this.changes.tell(tx, withdrawn);
     const gone = removed.map(({ id }) => id);
     if (gone.length > 0) await this.repository.remove(tx, gone);
     if (changed.length > 0) await this.repository.update(tx, changed);

@@ -95,7 +95,7 @@ export class ScriptsService {
       if (contentSha256.equals(script.contentSha256)) return;
       await this.contents.put(tx, bytes);
       await this.repository.update(tx, [{ id, name: script.name, contentSha256 }]);
-      await this.changes.withdrawn(tx, [id]);
+      await this.changes.tell(tx, [id]);
       await this.record(tx, caller, 'updated_script', { ...script, contentSha256 });
     });
   }
@@ -108,7 +108,7 @@ export class ScriptsService {
     await this.database.transaction(async (tx) => {
       const script = await this.lock(tx, caller, id);
       // First: executions forget which script they are of when it goes.
-      await this.changes.withdrawn(tx, [id]);
+      await this.changes.tell(tx, [id]);
       await this.repository.remove(tx, [id]);
       await this.record(tx, caller, 'deleted_script', script);
     });

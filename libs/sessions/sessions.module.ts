@@ -14,6 +14,7 @@ import { SetupService } from './setup.service.js';
 import { TeamMembersService } from './teams/team-members.service.js';
 import { TeamsController } from './teams/teams.controller.js';
 import { TeamsRepository } from './teams/teams.repository.js';
+import { TeamRemovals } from './teams/team-removals.js';
 import { TeamsService } from './teams/teams.service.js';
 import { PasswordsController } from './users/passwords.controller.js';
 import { PasswordsService } from './users/passwords.service.js';
@@ -40,6 +41,7 @@ import { UsersService } from './users/users.service.js';
     RolesService,
     PasswordsService,
     TeamsRepository,
+    TeamRemovals,
     TeamsService,
     TeamMembersService,
     ApiTokensService,
@@ -50,6 +52,6 @@ import { UsersService } from './users/users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [Authenticator, OrganizationService],
+  exports: [Authenticator, OrganizationService, TeamRemovals],
 })
 export class SessionsModule {}

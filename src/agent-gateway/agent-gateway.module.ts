@@ -1,19 +1,14 @@
 import { Global, Module } from '@nestjs/common';
-import { AgentsModule, HostRemoval } from '#libs/agents/index';
+import { AgentsModule } from '#libs/agents/index';
 import { AgentDispatcher, ExecutionsModule } from '#libs/executions/index';
 import { AgentConnections } from './agent-connections.js';
 import { AgentGateway } from './agent.gateway.js';
-import { LedgerHostRemoval } from './ledger-host-removal.js';
 
 /** The sockets by themselves: the ledger sends through them, so they must not depend on it. */
 @Global()
 @Module({
-  providers: [
-    AgentConnections,
-    { provide: AgentDispatcher, useExisting: AgentConnections },
-    { provide: HostRemoval, useClass: LedgerHostRemoval },
-  ],
-  exports: [AgentConnections, AgentDispatcher, HostRemoval],
+  providers: [AgentConnections, { provide: AgentDispatcher, useExisting: AgentConnections }],
+  exports: [AgentConnections, AgentDispatcher],
 })
 export class AgentConnectionsModule {}
 

@@ -23,7 +23,7 @@ import {
   type ReportAck,
   Reports,
 } from '#libs/protocol/index';
-import { PresenceService } from '#libs/agents/index';
+import { HostRemovals, PresenceService } from '#libs/agents/index';
 import { ReconcileService, SettlementsService } from '#libs/executions/index';
 import { AgentConnections, type AgentSocket } from './agent-connections.js';
 
@@ -48,9 +48,11 @@ export class AgentGateway
     private readonly connections: AgentConnections,
     private readonly reconcile: ReconcileService,
     private readonly settlements: SettlementsService,
+    private readonly hostRemovals: HostRemovals,
   ) {}
 
   afterInit(namespace: Namespace): void {
+    this.hostRemovals.listen((tx, hostId) => tx.afterCommit(() => this.connections.drop(hostId)));
     namespace.use((socket, next) => {
       this.authenticate(socket as AgentSocket).then(
         () => next(),

@@ -1,48 +1,20 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { AgentDispatcher } from '#libs/executions/dispatch/agent-dispatcher';
-import { SettlementsService } from '#libs/executions/dispatch/settlements.service';
-import { StopsService } from '#libs/executions/dispatch/stops.service';
-import { Nudges } from '#libs/executions/results/nudges';
-import { WithdrawalsService } from '#libs/executions/withdrawals.service';
-import { connectDatabase, Database, dataSourceOptions } from '#libs/platform/database/index';
-import { ScriptChanges } from '#libs/scripts/script-changes';
 import { temporaryDirectory, until } from '#libs/testing/index';
 import { firstOutput, lives, resultOf, run, sql, startWorld, type World } from './support.js';
 import { saveScript } from './teams.js';
 
-/** A second server's view of the agents: they are all connected to the first. */
-class Elsewhere extends AgentDispatcher {
-  connectedHosts = () => [];
-  isConnected = () => false;
-  run = () => Promise.resolve(null);
-  stop = () => Promise.resolve(null);
-}
-
 let world: World;
 let directory: string;
-let database: Database;
-let changes: ScriptChanges;
 
 beforeAll(async () => {
   world = await startWorld();
   directory = temporaryDirectory('withdrawn');
-  database = new Database(await connectDatabase(dataSourceOptions(world.server.databaseUrl!, [])));
-  changes = new ScriptChanges();
-  const nudges = new Nudges();
-  const stops = new StopsService(database, new Elsewhere(), new SettlementsService(database, nudges), nudges);
-  new WithdrawalsService(changes, stops, nudges).onModuleInit();
 });
 
-afterAll(() => database.dataSource.destroy());
-
-/** As when it is deleted; in its own transaction, which may fail afterwards. */
-const withdraw = (script: number, then?: () => void) =>
-  database.transaction(async (tx) => {
-    await tx.query({ text: 'DELETE FROM scripts WHERE id = $1' }, [script]);
-    await changes.withdrawn(tx, [script]);
-    then?.();
-  });
+async function withdraw(script: number): Promise<void> {
+  expect((await world.client.delete(`/api/v1/fleet/scripts/${script}`)).status).toBe(204);
+}
 
 async function start(script_id: number, sync = false) {
   const body = { host_id: world.host.id, script_id };
@@ -68,11 +40,6 @@ it('never runs what waits, and what comes after it goes on', async () => {
   const { body } = await start(script);
   const id = body.execution_id as string;
   const next = await run(world.client, world.host.id, 'echo next');
-  await expect(
-    withdraw(script, () => {
-      throw new Error('no after all');
-    }),
-  ).rejects.toThrow('no after all');
   expect(await status(id)).toBe(200);
   await withdraw(script);
   expect(await status(id)).toBe(404);
@@ -136,4 +103,43 @@ it('lets run what somebody has waited for in vain', async () => {
   expect(await status(id)).toBe(200);
   writeFileSync(file, '');
   expect(await resultOf(world.client, id)).toMatchObject({ output: 'late\n', script_id: null });
+});
+
+it('never runs what waits when the script is replaced, and runs the new contents from then on', async () => {
+  const file = path.join(directory, 'replaced');
+  const first = await run(
+    world.client,
+    world.host.id,
+    `echo up; while [ ! -e '${file}' ]; do sleep 0.02; done`,
+  );
+  await firstOutput(world, first);
+  const script = await saveScript(world.server, 'replaced.sh', 'echo old');
+  const { body: old } = await start(script);
+  const form = new FormData();
+  form.set('script', new Blob(['echo new']), 'replaced.sh');
+  expect((await world.client.patch(`/api/v1/fleet/scripts/${script}`, form)).status).toBe(200);
+  const { body: fresh } = await start(script);
+  writeFileSync(file, '');
+  expect(await resultOf(world.client, fresh.execution_id as string)).toMatchObject({ output: 'new\n' });
+  expect(await status(old.execution_id as string)).toBe(404);
+});
+
+it('ends the runs of a deleted team, with its scripts, and those of a removed host', async () => {
+  const team = (await world.client.post('/api/v1/fleet/teams', { name: 'short-lived' })).body.team
+    .id as number;
+  const move = (id: number | null) =>
+    world.client.post('/api/v1/fleet/hosts/transfer', { team_id: id, hosts: [world.host.id] });
+  await move(team);
+  const script = await saveScript(world.server, 'of-team.sh', 'echo never', team);
+  const first = await run(world.client, world.host.id, 'echo up; sleep 300');
+  await firstOutput(world, first);
+  const { body } = await start(script);
+  expect((await world.client.delete(`/api/v1/fleet/teams/${team}`)).status).toBe(200);
+  expect(await status(body.execution_id as string)).toBe(404);
+  const waiting = await run(world.client, world.host.id, 'echo never');
+  await world.agent.kill();
+  expect((await world.client.delete(`/api/v1/fleet/hosts/${world.host.id}`)).status).toBe(200);
+  const states = async (id: string) => (await world.client.get(`/api/v1/executions/${id}`)).body.counts;
+  expect(await states(first)).toEqual({ lost: 1 });
+  expect(await states(waiting)).toEqual({ cancelled: 1 });
 });

@@ -26,6 +26,13 @@ const SQL = {
            )
            SELECT execution_id FROM ended`,
   },
+  // Asked for in the moment in which the host was removed.
+  orphans: {
+    name: 'reap_orphans',
+    text: `UPDATE targets SET state = 'cancelled', reason = 'host_removed', message = 'its host was removed', finished_at = now()
+           WHERE id IN (SELECT t.id FROM targets t WHERE t.state = 'queued' AND (SELECT h.id FROM hosts h WHERE h.id = t.host_id) IS NULL LIMIT ${AT_ONCE})
+             AND state = 'queued' RETURNING execution_id`,
+  },
   // It may have started in time: only the agent can say.
   askAboutExpired: {
     name: 'reap_dispatched',
@@ -91,6 +98,8 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
     if (this.ticks % SWEEP_EVERY !== 0) return;
     await this.dispatcher.sweep();
     await this.stops.sweep();
+    const orphans = await this.database.query<{ execution_id: string }>(SQL.orphans);
+    this.nudges.changed(orphans.map((row) => row.execution_id));
   }
 
   private async expire(): Promise<void> {

@@ -95,6 +95,7 @@ export class ScriptRunsService {
       hostId > 0 && hostId <= MAX_ID ? this.hosts.runnable(hostId) : null,
     ]);
     checkSource(dto);
+    refuseSecretVariables(dto.script_contents ?? '', 'script');
     const named = dto.script_name ? await this.scriptByName(caller, dto.script_name, dto.team_id ?? 0) : null;
     const host = runnable(caller, hostId, found);
     const script = named ?? (isGiven(dto.script_id) ? await this.scriptById(dto.script_id) : null);
@@ -145,7 +146,7 @@ export class ScriptRunsService {
   private async contentOf(script: SavedScript | null, dto: RunScriptDto): Promise<Buffer> {
     if (script) return this.contents.get(script.contentSha256);
     const contents = dto.script_contents ?? '';
-    checkContents(contents);
+    checkScriptContents(contents, ADHOC_SCRIPT_LIMIT, 'script_contents');
     return Buffer.from(contents);
   }
 }
@@ -190,11 +191,6 @@ function checkSource(dto: RunScriptDto): void {
   if (contents && name)
     refuse('script_contents', "Only one of 'script_contents' or 'script_name' is allowed.");
   if (contents && team) refuse('script_contents', "Only one of 'script_contents' or 'team_id' is allowed.");
-}
-
-function checkContents(contents: string): void {
-  checkScriptContents(contents, ADHOC_SCRIPT_LIMIT, 'script_contents');
-  refuseSecretVariables(contents, 'script');
 }
 
 function checkArguments(args: readonly string[]): string[] {

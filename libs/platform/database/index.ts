@@ -1,3 +1,4 @@
+export { TransactionEvent } from './transaction-event.js';
 export { connectDatabase, dataSourceOptions } from './connect.js';
 export { Database, isConnectionError, sqlState, type Statement, Transaction, violated } from './database.js';
 export { DatabaseModule } from './database.module.js';

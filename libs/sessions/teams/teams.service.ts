@@ -8,6 +8,7 @@ import { type ListOptions } from '#libs/platform/http/index';
 import { doneBy } from '../audit-record.js';
 import { type Account } from '../users/users.repository.js';
 import { checkAgentOptions } from './agent-options.js';
+import { TeamRemovals } from './team-removals.js';
 import { toSecretDto, toTeamDto } from './team-view.js';
 import { type CreateTeamDto, type ModifyTeamDto, type TeamDto, type TeamSecretDto } from './teams.dto.js';
 import { secretTaken, type TeamSummary, TeamsRepository, type TeamView } from './teams.repository.js';
@@ -23,6 +24,7 @@ export class TeamsService {
   constructor(
     private readonly database: Database,
     private readonly teams: TeamsRepository,
+    private readonly removals: TeamRemovals,
     private readonly audit: Audit,
   ) {}
 
@@ -100,6 +102,7 @@ export class TeamsService {
     require(caller, 'team:delete', id);
     await this.database.transaction(async (tx) => {
       const { name } = await this.locked(tx, id);
+      await this.removals.tell(tx, id);
       await this.teams.delete(tx, id);
       await this.audit.record(tx, doneBy(caller, 'deleted_team', { team_id: id, team_name: name }));
     });
