@@ -85,7 +85,7 @@ export class EnrolmentService implements OnApplicationBootstrap {
         userId: null,
         email: null,
         address,
-        act: 'enroll',
+        act: 'fleet_enrolled',
         outcome: 'denied',
         details,
       });
@@ -95,12 +95,17 @@ export class EnrolmentService implements OnApplicationBootstrap {
     const host = await this.database.transaction(async (tx) => {
       await tx.query(SQL.lockMachine, [request.hardware_uuid]);
       const row = await this.storeMachine(tx, request, hashNodeKey(nodeKey), secret.teamId);
-      const details = { host_id: row.id, hostname: request.hostname, team_id: secret.teamId };
+      const details = {
+        host_id: row.id,
+        host_serial: request.facts.hardware_serial,
+        host_display_name: request.hostname,
+        team_id: secret.teamId,
+      };
       await this.audit.record(tx, {
         userId: null,
         email: null,
         address,
-        act: 'enroll',
+        act: 'fleet_enrolled',
         outcome: 'done',
         hostId: row.id,
         details,

@@ -96,7 +96,7 @@ export class ExecutionsService {
       scope,
       kind: query.kind ?? null,
       state: query.state ?? null,
-      hostId: query.host === undefined ? null : await this.hostId(query.host, scope),
+      hostId: query.host === undefined ? null : await this.hostId(caller, query.host, scope),
       since: query.since === undefined ? null : new Date(query.since),
       until: query.until === undefined ? null : new Date(query.until),
       before: query.after ?? null,
@@ -205,8 +205,10 @@ export class ExecutionsService {
   }
 
   /** @throws DomainError not_found, also for a host that the caller may not see; conflict as `identify` */
-  private async hostId(identifier: string, scope: Scope): Promise<number> {
-    const { id, teamId } = await this.hosts.identify(identifier);
+  private async hostId(caller: Caller, identifier: string, scope: Scope): Promise<number> {
+    const { id, teamId } = await this.hosts.identify(identifier, caller).catch((error: unknown) => {
+      throw error instanceof DomainError && error.code === 'forbidden' ? notFound('Host', identifier) : error;
+    });
     if (scope !== null && (teamId === null || !scope.includes(teamId))) throw notFound('Host', identifier);
     return id;
   }

@@ -105,7 +105,7 @@ describe('enrolment', () => {
     expect(agent.log()).not.toContain(secret);
     const [denied] = await sql(
       world.server,
-      "SELECT details FROM audit WHERE act = 'enroll' AND outcome = 'denied' ORDER BY id DESC LIMIT 1",
+      "SELECT details FROM audit WHERE act = 'fleet_enrolled' AND outcome = 'denied' ORDER BY id DESC LIMIT 1",
     );
     expect(denied.details.hostname).toBe(agent.hostname);
     await agent.stop();

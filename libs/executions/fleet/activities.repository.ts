@@ -58,7 +58,8 @@ const SQL = {
   ofHost: {
     name: 'activities_of_host',
     text: `SELECT ${ENTRY} FROM (
-             SELECT * FROM audit WHERE host_id IS NOT NULL AND (host_id, id) > ($1, 0) AND (host_id, id) < ($1 + 1, 0) AND outcome <> 'denied'
+             SELECT * FROM audit WHERE host_id IS NOT NULL AND (host_id, id) > ($1, 0) AND (host_id, id) < ($1 + 1, 0)
+               AND (act LIKE 'ran\\_%' OR act LIKE 'canceled\\_%')
              ORDER BY host_id DESC, id DESC LIMIT $2 OFFSET $3
            ) a LEFT JOIN users u ON u.id = a.user_id ORDER BY a.id DESC`,
   },
@@ -88,7 +89,7 @@ export class ActivitiesRepository {
     return this.database.query(descending ? SQL.newestFirst : SQL.oldestFirst, [limit, offset]);
   }
 
-  /** What was done to a host, newest first. */
+  /** What ran on a host or was to run there, newest first; its enrolment and the like stand in the whole record. */
   ofHost(hostId: number, { limit, offset }: Page): Promise<ActivityRow[]> {
     return this.database.query(SQL.ofHost, [hostId, limit, offset]);
   }
