@@ -6,14 +6,29 @@ import { parseOptions, UsageError, type AgentOptions } from './config/options.js
 
 const EXIT_USAGE = 2;
 
+function commandLine(): string[] {
+  return process.argv.slice(process.argv[2] === 'agent' ? 3 : 2);
+}
+
 function readOptions(): AgentOptions {
-  const args = process.argv.slice(process.argv[2] === 'agent' ? 3 : 2);
+  const args = commandLine();
   // Overwrites the command line: an enroll secret that was given on it leaves the process list.
   process.title = 'muster agent';
   return parseOptions(args, readEnvironment());
 }
 
+async function sql(args: readonly string[]): Promise<void> {
+  const { runSqlCommand } = await import('./sql/sql-command.js');
+  process.exitCode = await runSqlCommand(args, {
+    write: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
+    error: (text) => process.stderr.write(text),
+    width: process.stdout.isTTY ? process.stdout.columns || 80 : null,
+  });
+}
+
 async function main(): Promise<void> {
+  const [word, ...rest] = commandLine();
+  if (word === 'sql') return sql(rest);
   const options = readOptions();
   await import('reflect-metadata');
   const [{ Agent }, { createLogger }, { StateDirInUseError }] = await Promise.all([

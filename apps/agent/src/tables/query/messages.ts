@@ -1,0 +1,21 @@
+import { type QueryLimits } from '../engine/engine.js';
+
+/** What the agent says to a query process. */
+export type ToChild =
+  | { readonly t: 'query'; readonly sql: string; readonly limits: QueryLimits }
+  /** The last rows have been taken; go on. */
+  | { readonly t: 'more' };
+
+/** What a query process answers. */
+export type FromChild =
+  | { readonly t: 'ready' }
+  | { readonly t: 'columns'; readonly columns: readonly string[] }
+  /** Answered with `more`: at most one of these is on its way. */
+  | { readonly t: 'rows'; readonly rows: readonly (readonly (string | null)[])[] }
+  | { readonly t: 'end'; readonly warnings: readonly string[] }
+  | {
+      readonly t: 'failed';
+      readonly kind: 'error' | 'time' | 'memory';
+      readonly message: string;
+      readonly warnings: readonly string[];
+    };

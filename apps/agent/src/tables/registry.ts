@@ -1,0 +1,5 @@
+import { type Table } from './engine/table.js';
+import { processes } from './linux/processes.js';
+
+/** Every table that is served somewhere, in the order of their names. */
+export const TABLES: readonly Table[] = [processes];
