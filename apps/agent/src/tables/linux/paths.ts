@@ -23,7 +23,7 @@ export function bytesOf(text: string): string {
 }
 
 export function textOf(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+  return pathBuffer(bytes).toString('utf8');
 }
 
 /** As the functions of `node:fs` want a path whose name may be anything. */
@@ -105,7 +105,7 @@ function* expand(pattern: string, scan: Warn): Generator<string> {
   const onlyDirectories = pattern.endsWith('/');
   const names = pattern.split('/').filter((name) => name !== '');
   const mark = (path: string, isDirectory: boolean): string => (marked && isDirectory ? `${path}/` : path);
-  function* level(base: string, index: number): Generator<string> {
+  function* level(base: string, index: number): Generator<string, void> {
     const name = names[index];
     if (name === undefined) return;
     const last = index === names.length - 1;
@@ -145,7 +145,7 @@ function toExpression(name: string): RegExp {
 function* entriesOf(directory: string, scan: Warn): Generator<fs.Dirent> {
   let handle: fs.Dir;
   try {
-    handle = fs.opendirSync(pathBuffer(directory) as unknown as string, {
+    handle = fs.opendirSync(pathBuffer(directory), {
       encoding: 'latin1',
       bufferSize: 256,
     });
