@@ -1,6 +1,8 @@
 import { type Table } from './engine/table.js';
+import { aptSources } from './linux/apt-sources.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
 import { crontab } from './linux/crontab.js';
+import { debPackages } from './linux/deb-packages.js';
 import { etcHosts } from './linux/etc-hosts.js';
 import { etcProtocols } from './linux/etc-protocols.js';
 import { etcServices } from './linux/etc-services.js';
@@ -10,19 +12,25 @@ import { hash } from './linux/hash.js';
 import { knownHosts } from './linux/known-hosts.js';
 import { last } from './linux/last.js';
 import { loggedInUsers } from './linux/logged-in-users.js';
+import { npmPackages } from './linux/npm-packages.js';
 import { processes } from './linux/processes.js';
+import { pythonPackages } from './linux/python-packages.js';
+import { rpmPackages } from './linux/rpm-packages.js';
 import { shadow } from './linux/shadow.js';
 import { shellHistory } from './linux/shell-history.js';
 import { sshConfigs } from './linux/ssh-configs.js';
 import { sudoers } from './linux/sudoers.js';
+import { suidBin } from './linux/suid-bin.js';
 import { userGroups } from './linux/user-groups.js';
 import { userSshKeys } from './linux/user-ssh-keys.js';
 import { users } from './linux/users.js';
 
 /** Every table that is served somewhere, in the order of their names. */
 export const TABLES: readonly Table[] = [
+  aptSources,
   authorizedKeys,
   crontab,
+  debPackages,
   etcHosts,
   etcProtocols,
   etcServices,
@@ -32,11 +40,15 @@ export const TABLES: readonly Table[] = [
   knownHosts,
   last,
   loggedInUsers,
+  npmPackages,
   processes,
+  pythonPackages,
+  rpmPackages,
   shadow,
   shellHistory,
   sshConfigs,
   sudoers,
+  suidBin,
   userGroups,
   userSshKeys,
   users,

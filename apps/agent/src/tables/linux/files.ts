@@ -103,3 +103,12 @@ export function refused(error: unknown, scan: Warn, what: string): void {
 export function joined(directory: string, name: string): string {
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
 }
+
+/** A path without links; as it is where it leads nowhere. */
+export function realPath(path: string): string {
+  try {
+    return fs.realpathSync(path);
+  } catch {
+    return path;
+  }
+}

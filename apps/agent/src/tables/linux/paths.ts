@@ -68,8 +68,16 @@ export function filenameOf(path: string): string {
   return path.endsWith('/') ? '.' : path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** Everything below a directory, itself excepted; of links to directories each target once, and never a loop. */
-export function* below(root: string, scan: Warn): Generator<{ path: string; isDirectory: boolean }> {
+/**
+ * Everything below a directory, itself excepted.
+ *
+ * @param follow whether into links to directories too: then each target once, and never into a loop
+ */
+export function* below(
+  root: string,
+  scan: Warn,
+  follow: boolean,
+): Generator<{ path: string; isDirectory: boolean }> {
   const followed = new Set<string>();
   const chain: string[] = [];
   function* walk(directory: string): Generator<{ path: string; isDirectory: boolean }> {
@@ -83,6 +91,7 @@ export function* below(root: string, scan: Warn): Generator<{ path: string; isDi
       yield { path, isDirectory };
       if (!isDirectory) continue;
       if (link) {
+        if (!follow) continue;
         const target = keyOf(path);
         if (target === null || followed.has(target)) continue;
         followed.add(target);
@@ -117,7 +126,7 @@ function* expand(pattern: string, scan: Warn): Generator<string> {
       return;
     }
     if (last && name === '%%') {
-      for (const found of below(base, scan))
+      for (const found of below(base, scan, true))
         if (!onlyDirectories || found.isDirectory) yield mark(found.path, found.isDirectory);
       return;
     }
