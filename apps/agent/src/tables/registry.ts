@@ -1,8 +1,12 @@
 import { type Table } from './engine/table.js';
 import { aptSources } from './linux/apt-sources.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
+import { certificates } from './linux/certificates.js';
 import { crontab } from './linux/crontab.js';
 import { debPackages } from './linux/deb-packages.js';
+import { dockerContainers } from './linux/docker-containers.js';
+import { dockerImages } from './linux/docker-images.js';
+import { dockerVersion } from './linux/docker-version.js';
 import { etcHosts } from './linux/etc-hosts.js';
 import { etcProtocols } from './linux/etc-protocols.js';
 import { etcServices } from './linux/etc-services.js';
@@ -19,8 +23,10 @@ import { rpmPackages } from './linux/rpm-packages.js';
 import { shadow } from './linux/shadow.js';
 import { shellHistory } from './linux/shell-history.js';
 import { sshConfigs } from './linux/ssh-configs.js';
+import { startupItems } from './linux/startup-items.js';
 import { sudoers } from './linux/sudoers.js';
 import { suidBin } from './linux/suid-bin.js';
+import { systemdUnits } from './linux/systemd-units.js';
 import { userGroups } from './linux/user-groups.js';
 import { userSshKeys } from './linux/user-ssh-keys.js';
 import { users } from './linux/users.js';
@@ -29,8 +35,12 @@ import { users } from './linux/users.js';
 export const TABLES: readonly Table[] = [
   aptSources,
   authorizedKeys,
+  certificates,
   crontab,
   debPackages,
+  dockerContainers,
+  dockerImages,
+  dockerVersion,
   etcHosts,
   etcProtocols,
   etcServices,
@@ -47,8 +57,10 @@ export const TABLES: readonly Table[] = [
   shadow,
   shellHistory,
   sshConfigs,
+  startupItems,
   sudoers,
   suidBin,
+  systemdUnits,
   userGroups,
   userSshKeys,
   users,
