@@ -75,7 +75,10 @@ export function* linesOf(path: string | Buffer, scan: Warn, what = String(path))
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for (const piece of readPieces(path, scan, what)) {
-    const lines = (rest + decoder.write(piece)).split('\n');
+    const text = decoder.write(piece);
+    // What is beyond the longest line is not even put together.
+    if (rest.length === MOST_LINE && !text.includes('\n')) continue;
+    const lines = (rest + text).split('\n');
     rest = (lines.pop() ?? '').slice(0, MOST_LINE);
     yield* lines;
   }

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { errorCode } from '../../platform/files.js';
 import { type ScanContext } from '../engine/table.js';
 import { joined, refused, type Warn } from './files.js';
 
@@ -17,6 +18,8 @@ export interface FoundPath {
 
 /** How deep `%%` goes at most. */
 const MOST_DEPTH = 64;
+/** So many in a row: the directory itself has gone. */
+const MOST_VANISHED = 1_000;
 
 export function bytesOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
@@ -150,28 +153,50 @@ function toExpression(name: string): RegExp {
   return new RegExp(`^${literal.join('.*')}$`, 's');
 }
 
+interface Entry {
+  /** One character per byte. */
+  readonly name: string;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}
+
 /** Entries as the system hands them over: a directory of a million names is not held in memory. */
-function* entriesOf(directory: string, scan: Warn): Generator<fs.Dirent> {
+function* entriesOf(directory: string, scan: Warn): Generator<Entry> {
   let handle: fs.Dir;
   try {
-    handle = fs.opendirSync(pathBuffer(directory), {
-      encoding: 'latin1',
-      bufferSize: 256,
-    });
+    // Names as bytes, which the declarations of Node do not know.
+    const encoding = 'buffer' as BufferEncoding;
+    handle = fs.opendirSync(pathBuffer(directory), { encoding, bufferSize: 256 });
   } catch (error) {
     refused(error, scan, 'every directory');
     return;
   }
   try {
-    for (;;) {
-      const entry = handle.readSync();
+    for (let vanished = 0; vanished < MOST_VANISHED;) {
+      const entry = next(handle);
       if (entry === null) return;
-      yield entry;
+      if (entry === 'vanished') {
+        vanished++;
+        continue;
+      }
+      vanished = 0;
+      const name = (entry.name as unknown as Buffer).toString('latin1');
+      yield { name, isDirectory: () => entry.isDirectory(), isSymbolicLink: () => entry.isSymbolicLink() };
     }
   } catch (error) {
     refused(error, scan, 'every directory');
   } finally {
     handle.closeSync();
+  }
+}
+
+/** Null at the end. Where a file system does not tell types, Node looks at each file, which may have gone by then. */
+function next(handle: fs.Dir): fs.Dirent | 'vanished' | null {
+  try {
+    return handle.readSync();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 'vanished';
+    throw error;
   }
 }
 
