@@ -3,10 +3,13 @@ import { aptSources } from './linux/apt-sources.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
 import { certificates } from './linux/certificates.js';
 import { crontab } from './linux/crontab.js';
+import { debPackageFiles } from './linux/deb-package-files.js';
 import { debPackages } from './linux/deb-packages.js';
 import { dockerContainers } from './linux/docker-containers.js';
 import { dockerImages } from './linux/docker-images.js';
+import { dockerNetworks } from './linux/docker-networks.js';
 import { dockerVersion } from './linux/docker-version.js';
+import { dockerVolumes } from './linux/docker-volumes.js';
 import { etcHosts } from './linux/etc-hosts.js';
 import { etcProtocols } from './linux/etc-protocols.js';
 import { etcServices } from './linux/etc-services.js';
@@ -30,6 +33,7 @@ import { systemdUnits } from './linux/systemd-units.js';
 import { userGroups } from './linux/user-groups.js';
 import { userSshKeys } from './linux/user-ssh-keys.js';
 import { users } from './linux/users.js';
+import { yumSources } from './linux/yum-sources.js';
 
 /** Every table that is served somewhere, in the order of their names. */
 export const TABLES: readonly Table[] = [
@@ -37,10 +41,13 @@ export const TABLES: readonly Table[] = [
   authorizedKeys,
   certificates,
   crontab,
+  debPackageFiles,
   debPackages,
   dockerContainers,
   dockerImages,
+  dockerNetworks,
   dockerVersion,
+  dockerVolumes,
   etcHosts,
   etcProtocols,
   etcServices,
@@ -64,4 +71,5 @@ export const TABLES: readonly Table[] = [
   userGroups,
   userSshKeys,
   users,
+  yumSources,
 ];

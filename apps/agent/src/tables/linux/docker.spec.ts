@@ -7,7 +7,9 @@ import { type ScanContext } from '../engine/table.js';
 import { openTables } from '../testing.js';
 import { containerRows } from './docker-containers.js';
 import { imageRows } from './docker-images.js';
+import { networkRows } from './docker-networks.js';
 import { versionRows } from './docker-version.js';
+import { volumeRows } from './docker-volumes.js';
 import { DOCKER_SOCKET } from './docker.js';
 
 const ID = 'f'.repeat(64);
@@ -34,6 +36,20 @@ const ANSWERS = {
   '/images/json': [
     { Id: 'sha256:abc', Created: 1690000000, Size: 5000000000, RepoTags: ['postgres:16', 'db:1'] },
   ],
+  '/networks': [
+    {
+      Id: 'n1',
+      Name: 'bridge',
+      Driver: 'bridge',
+      Created: '2023-11-14T22:13:20.123456789Z',
+      EnableIPv6: false,
+      IPAM: { Config: [{ Subnet: '172.17.0.0/16', Gateway: '172.17.0.1' }, { Subnet: 'fd00::/64' }] },
+    },
+    { Id: 'n2', Name: 'none', IPAM: { Config: null } },
+  ],
+  '/volumes': {
+    Volumes: [{ Name: 'v', Driver: 'local', Mountpoint: '/var/lib/docker/volumes/v', Options: null }],
+  },
 };
 /** A process of its own: the tables block this one. */
 const SERVER = `
@@ -125,6 +141,25 @@ it('asks for details only if they are looked at', () => {
 it('lists images', () => {
   expect([...imageRows(socket, scan())]).toEqual([
     { id: 'abc', created: 1690000000, size_bytes: 5000000000, tags: 'postgres:16,db:1' },
+  ]);
+});
+
+it('lists networks and volumes', () => {
+  const bare = { driver: '', created: 0, enable_ipv6: false, subnet: '', gateway: '' };
+  expect([...networkRows(socket, scan())]).toEqual([
+    {
+      id: 'n1',
+      name: 'bridge',
+      driver: 'bridge',
+      created: 1700000000,
+      enable_ipv6: false,
+      subnet: '172.17.0.0/16',
+      gateway: '172.17.0.1',
+    },
+    { ...bare, id: 'n2', name: 'none' },
+  ]);
+  expect([...volumeRows(socket, scan())]).toEqual([
+    { name: 'v', driver: 'local', mount_point: '/var/lib/docker/volumes/v', type: '' },
   ]);
 });
 

@@ -94,7 +94,8 @@ export function* below(
       yield { path, isDirectory };
       if (!isDirectory) continue;
       if (link) {
-        if (!follow) continue;
+        // Those of /proc lead to every place where a process is: that would be everything, again and again.
+        if (!follow || path.startsWith('/proc/')) continue;
         const target = keyOf(path);
         if (target === null || followed.has(target)) continue;
         followed.add(target);
