@@ -108,7 +108,6 @@ it('answers from every table to an account that may read little', () => {
       'crontab',
       'shell_history',
       'sudoers',
-      'suid_bin',
       'user_ssh_keys',
       'npm_packages',
     ])
