@@ -1,5 +1,6 @@
 import { type Table } from './engine/table.js';
 import { aptSources } from './linux/apt-sources.js';
+import { arpCache } from './linux/arp-cache.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
 import { certificates } from './linux/certificates.js';
 import { crontab } from './linux/crontab.js';
@@ -16,12 +17,20 @@ import { etcServices } from './linux/etc-services.js';
 import { file } from './linux/file.js';
 import { groups } from './linux/groups.js';
 import { hash } from './linux/hash.js';
+import { interfaceAddresses, interfaceDetails, interfaceIpv6 } from './linux/interfaces.js';
 import { knownHosts } from './linux/known-hosts.js';
 import { last } from './linux/last.js';
 import { loggedInUsers } from './linux/logged-in-users.js';
 import { npmPackages } from './linux/npm-packages.js';
+import { processEnvs } from './linux/process-envs.js';
+import { processMemoryMap } from './linux/process-memory-map.js';
+import { processNamespaces } from './linux/process-namespaces.js';
+import { processOpenFiles } from './linux/process-open-files.js';
+import { processOpenPipes } from './linux/process-open-pipes.js';
+import { listeningPorts, processOpenSockets } from './linux/process-open-sockets.js';
 import { processes } from './linux/processes.js';
 import { pythonPackages } from './linux/python-packages.js';
+import { routes } from './linux/routes.js';
 import { rpmPackages } from './linux/rpm-packages.js';
 import { shadow } from './linux/shadow.js';
 import { shellHistory } from './linux/shell-history.js';
@@ -38,6 +47,7 @@ import { yumSources } from './linux/yum-sources.js';
 /** Every table that is served somewhere, in the order of their names. */
 export const TABLES: readonly Table[] = [
   aptSources,
+  arpCache,
   authorizedKeys,
   certificates,
   crontab,
@@ -54,12 +64,23 @@ export const TABLES: readonly Table[] = [
   file,
   groups,
   hash,
+  interfaceAddresses,
+  interfaceDetails,
+  interfaceIpv6,
   knownHosts,
   last,
+  listeningPorts,
   loggedInUsers,
   npmPackages,
+  processEnvs,
+  processMemoryMap,
+  processNamespaces,
+  processOpenFiles,
+  processOpenPipes,
+  processOpenSockets,
   processes,
   pythonPackages,
+  routes,
   rpmPackages,
   shadow,
   shellHistory,
@@ -68,8 +89,8 @@ export const TABLES: readonly Table[] = [
   sudoers,
   suidBin,
   systemdUnits,
-  userGroups,
   userSshKeys,
+  userGroups,
   users,
   yumSources,
 ];
