@@ -17,7 +17,12 @@ const WORTHLESS =
 /** The machine's own id (firmware's, else the system's, else one kept in the state directory) and the agent's on it. */
 export function identifyMachine(stateDir: string): MachineIdentity {
   const instance = createHash('sha256').update(fs.realpathSync(stateDir)).digest('hex');
-  return { hardwareUuid: firmwareUuid() ?? systemUuid() ?? keptUuid(stateDir), instance };
+  return { hardwareUuid: machineUuid() ?? keptUuid(stateDir), instance };
+}
+
+/** What the machine itself says it is: firmware's id, else the system's; null when neither has one. */
+export function machineUuid(): string | null {
+  return firmwareUuid() ?? systemUuid();
 }
 
 function firmwareUuid(): string | null {

@@ -1,11 +1,15 @@
 import { type Table } from './engine/table.js';
+import { acpiTables } from './linux/acpi-tables.js';
 import { aptSources } from './linux/apt-sources.js';
 import { arpCache } from './linux/arp-cache.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
 import { certificates } from './linux/certificates.js';
+import { loadAverage, time, uptime } from './linux/clock.js';
+import { cpuInfo, cpuTime } from './linux/cpu.js';
 import { crontab } from './linux/crontab.js';
 import { debPackageFiles } from './linux/deb-package-files.js';
 import { debPackages } from './linux/deb-packages.js';
+import { dnsResolvers } from './linux/dns-resolvers.js';
 import { dockerContainers } from './linux/docker-containers.js';
 import { dockerImages } from './linux/docker-images.js';
 import { dockerNetworks } from './linux/docker-networks.js';
@@ -18,10 +22,14 @@ import { file } from './linux/file.js';
 import { groups } from './linux/groups.js';
 import { hash } from './linux/hash.js';
 import { interfaceAddresses, interfaceDetails, interfaceIpv6 } from './linux/interfaces.js';
+import { kernelInfo, kernelModules } from './linux/kernel.js';
 import { knownHosts } from './linux/known-hosts.js';
 import { last } from './linux/last.js';
 import { loggedInUsers } from './linux/logged-in-users.js';
+import { memoryInfo, memoryMap } from './linux/memory.js';
+import { mounts } from './linux/mounts.js';
 import { npmPackages } from './linux/npm-packages.js';
+import { osVersion } from './linux/os-version.js';
 import { processEnvs } from './linux/process-envs.js';
 import { processMemoryMap } from './linux/process-memory-map.js';
 import { processNamespaces } from './linux/process-namespaces.js';
@@ -34,25 +42,34 @@ import { routes } from './linux/routes.js';
 import { rpmPackages } from './linux/rpm-packages.js';
 import { shadow } from './linux/shadow.js';
 import { shellHistory } from './linux/shell-history.js';
+import { platformInfo, smbiosTables } from './linux/smbios.js';
 import { sshConfigs } from './linux/ssh-configs.js';
 import { startupItems } from './linux/startup-items.js';
 import { sudoers } from './linux/sudoers.js';
 import { suidBin } from './linux/suid-bin.js';
+import { systemControls } from './linux/system-controls.js';
+import { systemInfo } from './linux/system-info.js';
 import { systemdUnits } from './linux/systemd-units.js';
+import { ulimitInfo } from './linux/ulimit-info.js';
 import { userGroups } from './linux/user-groups.js';
 import { userSshKeys } from './linux/user-ssh-keys.js';
 import { users } from './linux/users.js';
 import { yumSources } from './linux/yum-sources.js';
+import { osqueryFlags, osqueryInfo, osqueryRegistry, osquerySchedule } from './own/osquery.js';
 
 /** Every table that is served somewhere, in the order of their names. */
 export const TABLES: readonly Table[] = [
+  acpiTables,
   aptSources,
   arpCache,
   authorizedKeys,
   certificates,
+  cpuInfo,
+  cpuTime,
   crontab,
   debPackageFiles,
   debPackages,
+  dnsResolvers,
   dockerContainers,
   dockerImages,
   dockerNetworks,
@@ -67,11 +84,23 @@ export const TABLES: readonly Table[] = [
   interfaceAddresses,
   interfaceDetails,
   interfaceIpv6,
+  kernelInfo,
+  kernelModules,
   knownHosts,
   last,
   listeningPorts,
+  loadAverage,
   loggedInUsers,
+  memoryInfo,
+  memoryMap,
+  mounts,
   npmPackages,
+  osVersion,
+  osqueryRegistry,
+  osqueryFlags,
+  osqueryInfo,
+  osquerySchedule,
+  platformInfo,
   processEnvs,
   processMemoryMap,
   processNamespaces,
@@ -84,11 +113,17 @@ export const TABLES: readonly Table[] = [
   rpmPackages,
   shadow,
   shellHistory,
+  smbiosTables,
   sshConfigs,
   startupItems,
   sudoers,
   suidBin,
+  systemControls,
+  systemInfo,
   systemdUnits,
+  time,
+  ulimitInfo,
+  uptime,
   userSshKeys,
   userGroups,
   users,
