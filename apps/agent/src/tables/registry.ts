@@ -3,12 +3,14 @@ import { acpiTables } from './linux/acpi-tables.js';
 import { aptSources } from './linux/apt-sources.js';
 import { arpCache } from './linux/arp-cache.js';
 import { authorizedKeys } from './linux/authorized-keys.js';
+import { blockDevices, diskEncryption } from './linux/block-devices.js';
 import { certificates } from './linux/certificates.js';
 import { loadAverage, time, uptime } from './linux/clock.js';
 import { cpuInfo, cpuTime } from './linux/cpu.js';
 import { crontab } from './linux/crontab.js';
 import { debPackageFiles } from './linux/deb-package-files.js';
 import { debPackages } from './linux/deb-packages.js';
+import { devicePartitions } from './linux/device-partitions.js';
 import { dnsResolvers } from './linux/dns-resolvers.js';
 import { dockerContainers } from './linux/docker-containers.js';
 import { dockerImages } from './linux/docker-images.js';
@@ -22,14 +24,17 @@ import { file } from './linux/file.js';
 import { groups } from './linux/groups.js';
 import { hash } from './linux/hash.js';
 import { interfaceAddresses, interfaceDetails, interfaceIpv6 } from './linux/interfaces.js';
+import { iptables } from './linux/iptables.js';
 import { kernelInfo, kernelModules } from './linux/kernel.js';
 import { knownHosts } from './linux/known-hosts.js';
 import { last } from './linux/last.js';
 import { loggedInUsers } from './linux/logged-in-users.js';
+import { mdDevices, mdDrives, mdPersonalities } from './linux/md-devices.js';
 import { memoryInfo, memoryMap } from './linux/memory.js';
 import { mounts } from './linux/mounts.js';
 import { npmPackages } from './linux/npm-packages.js';
 import { osVersion } from './linux/os-version.js';
+import { pciDevices } from './linux/pci-devices.js';
 import { processEnvs } from './linux/process-envs.js';
 import { processMemoryMap } from './linux/process-memory-map.js';
 import { processNamespaces } from './linux/process-namespaces.js';
@@ -51,6 +56,7 @@ import { systemControls } from './linux/system-controls.js';
 import { systemInfo } from './linux/system-info.js';
 import { systemdUnits } from './linux/systemd-units.js';
 import { ulimitInfo } from './linux/ulimit-info.js';
+import { usbDevices } from './linux/usb-devices.js';
 import { userGroups } from './linux/user-groups.js';
 import { userSshKeys } from './linux/user-ssh-keys.js';
 import { users } from './linux/users.js';
@@ -63,12 +69,15 @@ export const TABLES: readonly Table[] = [
   aptSources,
   arpCache,
   authorizedKeys,
+  blockDevices,
   certificates,
   cpuInfo,
   cpuTime,
   crontab,
   debPackageFiles,
   debPackages,
+  devicePartitions,
+  diskEncryption,
   dnsResolvers,
   dockerContainers,
   dockerImages,
@@ -84,6 +93,7 @@ export const TABLES: readonly Table[] = [
   interfaceAddresses,
   interfaceDetails,
   interfaceIpv6,
+  iptables,
   kernelInfo,
   kernelModules,
   knownHosts,
@@ -91,6 +101,9 @@ export const TABLES: readonly Table[] = [
   listeningPorts,
   loadAverage,
   loggedInUsers,
+  mdDevices,
+  mdDrives,
+  mdPersonalities,
   memoryInfo,
   memoryMap,
   mounts,
@@ -100,6 +113,7 @@ export const TABLES: readonly Table[] = [
   osqueryFlags,
   osqueryInfo,
   osquerySchedule,
+  pciDevices,
   platformInfo,
   processEnvs,
   processMemoryMap,
@@ -124,6 +138,7 @@ export const TABLES: readonly Table[] = [
   time,
   ulimitInfo,
   uptime,
+  usbDevices,
   userSshKeys,
   userGroups,
   users,
