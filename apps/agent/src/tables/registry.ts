@@ -45,8 +45,18 @@ import { processes } from './linux/processes.js';
 import { pythonPackages } from './linux/python-packages.js';
 import { routes } from './linux/routes.js';
 import { rpmPackages } from './linux/rpm-packages.js';
+import { secureboot } from './linux/secureboot.js';
 import { shadow } from './linux/shadow.js';
+import { sharedMemory } from './linux/shared-memory.js';
 import { shellHistory } from './linux/shell-history.js';
+import {
+  memoryArrayMappedAddresses,
+  memoryArrays,
+  memoryDeviceMappedAddresses,
+  memoryDevices,
+  memoryErrorInfo,
+  oemStrings,
+} from './linux/smbios-memory.js';
 import { platformInfo, smbiosTables } from './linux/smbios.js';
 import { sshConfigs } from './linux/ssh-configs.js';
 import { startupItems } from './linux/startup-items.js';
@@ -104,10 +114,16 @@ export const TABLES: readonly Table[] = [
   mdDevices,
   mdDrives,
   mdPersonalities,
+  memoryArrayMappedAddresses,
+  memoryArrays,
+  memoryDeviceMappedAddresses,
+  memoryDevices,
+  memoryErrorInfo,
   memoryInfo,
   memoryMap,
   mounts,
   npmPackages,
+  oemStrings,
   osVersion,
   osqueryRegistry,
   osqueryFlags,
@@ -125,7 +141,9 @@ export const TABLES: readonly Table[] = [
   pythonPackages,
   routes,
   rpmPackages,
+  secureboot,
   shadow,
+  sharedMemory,
   shellHistory,
   smbiosTables,
   sshConfigs,

@@ -83,8 +83,8 @@ function* split(path: string, separator: string, scan: ScanContext): Iterable<st
 function refused(error: unknown, path: string, scan: ScanContext): null {
   const code = errorCode(error);
   if (code !== 'EACCES' && code !== 'EPERM') return null;
-  // One word for all processes: their numbers would make as many warnings as there are processes.
-  const general = path.replace(/^\/proc\/\d+/, '/proc/<pid>');
+  // One word for all processes: their numbers would make as many warnings as there are processes; and files of theirs.
+  const general = path.replace(/^\/proc\/\d+/, '/proc/<pid>').replace(/\/fd\/\d+$/, '/fd');
   scan.warn(
     general === path ? `not permitted to read ${path}` : `not permitted to read ${general} of every process`,
   );

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, openSync, closeSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { type Ask, openTables, program } from '../testing.js';
+import { openTables, program } from '../testing.js';
 
-let ask: Ask;
+let ask: Awaited<ReturnType<typeof openTables>>;
 let directory: string;
 let children: ChildProcess[] = [];
 
@@ -106,4 +106,11 @@ it('knows the namespaces of a process', async () => {
     { pid: String(child.pid) },
   ]);
   expect(ask('select pid from process_namespaces where pid = 999999999')).toEqual([]);
+});
+
+it('says once what it may not see, not for each process and file', () => {
+  ask('select * from process_open_files');
+  const warnings = ask.warnings();
+  expect(warnings.filter((warning) => /\d/.test(warning))).toEqual([]);
+  expect(warnings.length).toBeLessThanOrEqual(2);
 });

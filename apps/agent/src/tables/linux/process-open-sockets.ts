@@ -128,6 +128,7 @@ export function* openSockets(scan: ScanContext): Iterable<Row & Socket> {
       else holders.set(inode, [{ pid, fd }]);
     }
   }
+  if (holders.size === 0 && !orphans) return;
   for (const [namespace, pid] of namespaces) {
     for (const socket of socketsOf(pid, scan)) {
       const held = holders.get(socket.socket) ?? (orphans ? [{ pid: -1, fd: -1 }] : []);

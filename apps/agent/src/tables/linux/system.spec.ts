@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import * as os from 'node:os';
 import { AGENT_VERSION } from '../../platform/version.js';
 import { TABLES } from '../registry.js';
@@ -311,8 +311,14 @@ it('knows the tables of firmware by their files', () => {
   }
   expect(ask('select * from acpi_tables order by name')).toEqual(
     files.sort().map((name) => {
-      const content = readFileSync(`${directory}/${name}`);
-      return { name, size: String(content.length), md5: createHash('md5').update(content).digest('hex') };
+      const size = String(statSync(`${directory}/${name}`).size);
+      try {
+        const content = readFileSync(`${directory}/${name}`);
+        return { name, size, md5: createHash('md5').update(content).digest('hex') };
+      } catch {
+        // Only root may read them.
+        return { name, size, md5: null };
+      }
     }),
   );
 });
