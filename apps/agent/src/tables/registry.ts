@@ -1,4 +1,5 @@
 import { type Table } from './engine/table.js';
+import { darwinInterfaceAddresses, darwinOsVersion } from './darwin/system.js';
 import { acpiTables } from './linux/acpi-tables.js';
 import { aptSources } from './linux/apt-sources.js';
 import { arpCache } from './linux/arp-cache.js';
@@ -100,6 +101,7 @@ export const TABLES: readonly Table[] = [
   file,
   groups,
   hash,
+  darwinInterfaceAddresses,
   interfaceAddresses,
   interfaceDetails,
   interfaceIpv6,
@@ -124,6 +126,7 @@ export const TABLES: readonly Table[] = [
   mounts,
   npmPackages,
   oemStrings,
+  darwinOsVersion,
   osVersion,
   osqueryRegistry,
   osqueryFlags,

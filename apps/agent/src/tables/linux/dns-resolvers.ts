@@ -53,7 +53,7 @@ export function* parseResolvConf(lines: Iterable<string>, hostname: string): Ite
 /** Who resolves names for this host. */
 export const dnsResolvers: Table = {
   name: 'dns_resolvers',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const row of parseResolvConf(readLines('/etc/resolv.conf', scan), os.hostname()))
       yield { ...row, pid_with_namespace: 0 };

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { machineUuid } from '../../identity/machine.js';
+import { readTextOr } from '../../platform/files.js';
 import { AGENT_VERSION } from '../../platform/version.js';
 import { loadCatalog } from '../catalog/catalog.js';
 import { type Table } from '../engine/table.js';
@@ -11,26 +11,34 @@ import { type Table } from '../engine/table.js';
 /** osquery's bits for platforms: POSIX 1, Windows 2, BSD 4, Linux 8, macOS 16. */
 const PLATFORM_MASKS: Partial<Record<NodeJS.Platform, number>> = { linux: 9, darwin: 21, win32: 2 };
 
-const INSTANCE = randomUUID();
-const STARTED = Math.floor(Date.now() / 1000 - process.uptime());
+/** Clock ticks per second in /proc. */
+const TICKS = 100;
+
+/** When a process of Linux started, in seconds since 1970; null where there is no /proc. */
+function startOf(pid: number): number | null {
+  const boot = /^btime (\d+)$/m.exec(readTextOr('/proc/stat'))?.[1];
+  const stat = readTextOr(`/proc/${pid}/stat`);
+  const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return boot === undefined || ticks === undefined ? null : Number(boot) + Math.floor(Number(ticks) / TICKS);
+}
 
 /** The agent: its version is Muster's. */
 export const osqueryInfo: Table = {
   name: 'osquery_info',
   platforms: ['linux', 'darwin'],
   *rows() {
+    // Queries run in a process of their own; the agent is the one that it talks to.
+    const pid = process.send ? process.ppid : process.pid;
     yield {
-      // Queries run in a process of their own; the agent is the one that it talks to.
-      pid: process.send ? process.ppid : process.pid,
+      pid,
       uuid: machineUuid() ?? '',
-      instance_id: INSTANCE,
       version: AGENT_VERSION,
       config_hash: '',
       config_valid: 1,
       extensions: 'inactive',
       build_platform: process.platform,
       build_distro: '',
-      start_time: STARTED,
+      start_time: startOf(pid),
       watcher: -1,
       platform_mask: PLATFORM_MASKS[process.platform] ?? 0,
     };

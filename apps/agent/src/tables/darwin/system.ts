@@ -1,0 +1,82 @@
+import * as os from 'node:os';
+import { readTextOr } from '../../platform/files.js';
+import { type Row, type Table } from '../engine/table.js';
+import { prefixOf } from '../linux/addresses.js';
+
+const VERSION_FILE = '/System/Library/CoreServices/SystemVersion.plist';
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+/** The strings of a property list in XML, by their keys. */
+export function parseStrings(plist: string): Map<string, string> {
+  const plain = (text: string): string =>
+    text.replace(/&(\w+);/g, (all, name: string) => ENTITIES[name] ?? all);
+  return new Map(
+    [...plist.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g)].map(
+      ([, key = '', value = '']) => [plain(key), plain(value)] as const,
+    ),
+  );
+}
+
+/** The row of `os_version` of SystemVersion.plist. */
+export function versionOf(fields: ReadonlyMap<string, string>): Row {
+  const version = fields.get('ProductVersion') ?? '';
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  return {
+    name: fields.get('ProductName') ?? '',
+    version,
+    major,
+    minor,
+    patch,
+    build: fields.get('ProductBuildVersion') ?? '',
+    platform: 'darwin',
+    platform_like: 'darwin',
+    codename: '',
+    arch: os.machine(),
+    extra: fields.get('ProductVersionExtra') ?? '',
+  };
+}
+
+/** Which macOS this is. */
+export const darwinOsVersion: Table = {
+  name: 'os_version',
+  platforms: ['darwin'],
+  *rows(scan) {
+    const fields = parseStrings(readTextOr(VERSION_FILE));
+    if (fields.size === 0) scan.warn(`${VERSION_FILE} cannot be read`);
+    else yield versionOf(fields);
+  },
+};
+
+/** The rows of `interface_addresses` of what Node knows: interfaces that are up. */
+export function* addressesOf(interfaces: ReturnType<typeof os.networkInterfaces>): Iterable<Row> {
+  for (const [name, list] of Object.entries(interfaces)) {
+    for (const { address, netmask, family, internal, scopeid } of list ?? []) {
+      const six = family === 'IPv6';
+      yield {
+        interface: name,
+        address: six && scopeid ? `${address}%${name}` : address,
+        mask: netmask,
+        broadcast: six || internal || prefixOf(netmask) > 30 ? '' : broadcastOf(address, netmask),
+        point_to_point: internal && !six ? address : '',
+        type: 'unknown',
+      };
+    }
+  }
+}
+
+function broadcastOf(address: string, netmask: string): string {
+  const mask = netmask.split('.').map(Number);
+  return address
+    .split('.')
+    .map((part, i) => Number(part) | (~(mask[i] ?? 0) & 255))
+    .join('.');
+}
+
+/** Addresses of interfaces that are up. */
+export const darwinInterfaceAddresses: Table = {
+  name: 'interface_addresses',
+  platforms: ['darwin'],
+  *rows() {
+    yield* addressesOf(os.networkInterfaces());
+  },
+};
