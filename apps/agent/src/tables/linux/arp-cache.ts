@@ -8,7 +8,7 @@ const PERMANENT = 0x4;
 export function parseNeighbour(line: string): Row | null {
   const [address, , flags, mac, , name] = line.trim().split(/\s+/);
   if (address === undefined || name === undefined || !/^0x/.test(flags ?? '')) return null;
-  return { address, mac, interface: name, permanent: (Number(flags) & PERMANENT) !== 0 };
+  return { address, mac, interface: name, permanent: Number(flags) & PERMANENT ? '1' : '0' };
 }
 
 /** IPv4 neighbours whose hardware address is known or was asked for. */

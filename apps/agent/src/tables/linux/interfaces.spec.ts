@@ -219,7 +219,7 @@ it('knows the neighbours that the kernel knows', () => {
     address: '192.0.2.1',
     mac: '02:fc:00:00:00:05',
     interface: 'eth0',
-    permanent: true,
+    permanent: '1',
   });
   expect(
     parseNeighbour('IP address       HW type     Flags       HW address            Mask     Device'),

@@ -91,7 +91,11 @@ it('shows a socket with each process that holds it', async () => {
         { pid: String(process.pid), fd: String(handle.fd) },
       ]),
     );
-    expect(ask(`select fd from process_open_sockets where pid = ${child.pid}`)).toEqual([{ fd: '3' }]);
+    const [found] = ask(`select fd, socket from process_open_sockets where pid = ${child.pid}`);
+    expect(found).toMatchObject({ fd: '3' });
+    expect(ask(`select port from listening_ports where socket = ${found?.['socket']} and fd = 3`)).toEqual([
+      { port: String(port) },
+    ]);
   } finally {
     server.close();
     child.kill('SIGKILL');
@@ -122,7 +126,7 @@ it('reads what the kernel writes', () => {
   const tcp6 =
     '   0: B80D0120000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 100 0 0 10 0';
   expect(parseInetSocket(tcp6, 10, 6)).toMatchObject({
-    socket: '4711',
+    socket: 4711,
     local_address: '2001:db8::1',
     local_port: 8080,
     remote_address: '::',
@@ -131,9 +135,9 @@ it('reads what the kernel writes', () => {
   });
   expect(parseInetSocket('  sl  local_address rem_address   st tx_queue rx_queue', 2, 6)).toBeNull();
   const unix = '0000000054fa167f: 00000003 00000000 00010000 0001 01 562 @/tmp/with blank';
-  expect(parseUnixSocket(unix)).toMatchObject({ socket: '562', family: 1, path: '@/tmp/with blank' });
+  expect(parseUnixSocket(unix)).toMatchObject({ socket: 562, family: 1, path: '@/tmp/with blank' });
   expect(parseUnixSocket('0000000054fa167f: 00000003 00000000 00000000 0001 03   562')).toMatchObject({
-    socket: '562',
+    socket: 562,
     path: '',
   });
   expect(parseUnixSocket('Num       RefCount Protocol Flags    Type St Inode Path')).toBeNull();

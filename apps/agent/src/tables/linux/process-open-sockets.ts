@@ -38,7 +38,7 @@ const TCP_STATES = [
 /** A socket without those who hold it. */
 export interface Socket {
   /** Its inode; 0 when no process has it any more, as while TCP waits. */
-  readonly socket: string;
+  readonly socket: number;
   readonly family: number;
   readonly protocol: number;
   readonly local_address: string;
@@ -58,7 +58,7 @@ export function parseInetSocket(line: string, family: number, protocol: number):
   const [localAddress = '', localPort = ''] = local.split(':');
   const [remoteAddress = '', remotePort = ''] = remote.split(':');
   return {
-    socket: inode,
+    socket: Number(inode),
     family,
     protocol,
     local_address: address(localAddress),
@@ -75,7 +75,7 @@ export function parseUnixSocket(line: string): Socket | null {
   const [, inode, path = ''] = /^[0-9a-f]+: (?:\S+ +){5}(\d+)(?: (.*))?$/.exec(line) ?? [];
   if (inode === undefined) return null;
   return {
-    socket: inode,
+    socket: Number(inode),
     family: AF_UNIX,
     protocol: 0,
     local_address: '',
@@ -109,7 +109,7 @@ function* socketsOf(pid: number, scan: ScanContext): Iterable<Socket> {
  * on the pid those too that no process has (or none that may be looked at), with -1 for the process.
  */
 export function* openSockets(scan: ScanContext): Iterable<Row & Socket> {
-  const holders = new Map<string, { pid: number; fd: number }[]>();
+  const holders = new Map<number, { pid: number; fd: number }[]>();
   // One process for each network namespace: its /proc/<pid>/net shows the sockets of all that are in it.
   const namespaces = new Map<string, number>();
   const asked = scan.equals('pid');
@@ -121,8 +121,8 @@ export function* openSockets(scan: ScanContext): Iterable<Row & Socket> {
     const namespace = namespaceNumber(link ?? readProcLink('/proc/self/ns/net', scan));
     if (!namespaces.has(namespace)) namespaces.set(namespace, pid);
     for (const { fd, target } of descriptorsOf(pid, scan)) {
-      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
-      if (inode === undefined) continue;
+      const inode = Number(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? NaN);
+      if (Number.isNaN(inode)) continue;
       const list = holders.get(inode);
       if (list) list.push({ pid, fd });
       else holders.set(inode, [{ pid, fd }]);
