@@ -14,8 +14,12 @@ it('shows what a process that waits has mapped', async () => {
   const child = spawn('/bin/sleep', ['60'], { stdio: 'ignore' });
   await once(child, 'spawn');
   // Its libraries are there once it sleeps.
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const lines = readFileSync(`/proc/${child.pid}/maps`, 'utf8').trimEnd().split('\n');
+  const read = (name: string): string => readFileSync(`/proc/${child.pid}/${name}`, 'utf8').trimEnd();
+  for (let seen = ''; seen === '' || seen !== read('maps');) {
+    seen = read('maps');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const lines = read('maps').split('\n');
   const rows = ask(`select * from process_memory_map where pid = ${child.pid}`);
   expect(rows.map((row) => `${row['start']}-${row['end']} ${row['permissions']}`)).toEqual(
     lines.map((line) => line.replace(/^([0-9a-f]+)-([0-9a-f]+) (\S+).*$/, '0x$1-0x$2 $3')),

@@ -53,12 +53,20 @@ it('knows the files that a process has open, also when they have been removed', 
 it('finds the two ends of an anonymous pipe', async () => {
   const child = spawn('/bin/sh', ['-c', 'sleep 60 | sleep 61; true'], { stdio: 'ignore' });
   children.push(child);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const pids = (program('ps', '-o', 'pid=,args=', '--ppid', String(child.pid)) ?? []).map((line) =>
-    line.trim(),
-  );
-  const of = (text: string): string => pids.find((line) => line.includes(text))?.split(' ')[0] ?? '';
-  const [writer, reader] = [of('sleep 60'), of('sleep 61')];
+  const of = (text: string): string => {
+    const lines = program('ps', '-o', 'pid=,args=', '--ppid', String(child.pid)) ?? [];
+    return (
+      lines
+        .find((line) => line.endsWith(text))
+        ?.trim()
+        .split(' ')[0] ?? ''
+    );
+  };
+  let [writer, reader] = ['', ''];
+  while (writer === '' || reader === '') {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    [writer, reader] = [of(' 60'), of(' 61')];
+  }
   const sql = `select * from process_open_pipes where pid in (${writer}, ${reader}) and fd < 2 order by fd desc`;
   const inode = /\d+/.exec(readlinkSync(`/proc/${reader}/fd/0`))?.[0];
   expect(ask(sql)).toEqual([
