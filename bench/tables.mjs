@@ -59,7 +59,8 @@ export async function run(root) {
 
   console.log(`\n  ${'table'.padEnd(28)}${'rows'.padStart(8)}${'ms'.padStart(10)}${'peak MB'.padStart(10)}`);
   const catalog = loadCatalog();
-  for (const { name } of TABLES) {
+  for (const { name, platforms } of TABLES) {
+    if (!platforms.includes(process.platform)) continue;
     if (catalog.get(name).columns.some((column) => column.required)) continue;
     const times = [];
     let last;

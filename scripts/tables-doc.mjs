@@ -13,7 +13,10 @@ const { TABLES } = await import(join(tables, 'registry.js'));
 const { loadCatalog } = await import(join(tables, 'catalog/catalog.js'));
 const { FUNCTIONS } = await import(join(tables, 'engine/functions.js'));
 
-const served = new Map(TABLES.map((table) => [table.name, table]));
+/** Name → platforms; a table may be served by different code on each. */
+const served = new Map();
+for (const { name, platforms } of TABLES)
+  served.set(name, [...new Set([...(served.get(name) ?? []), ...platforms])].sort());
 const catalog = [...loadCatalog('linux').values()].sort((a, b) => a.name.localeCompare(b.name));
 const code = (names) => names.map((name) => `\`${name}\``).join(', ');
 
@@ -22,7 +25,7 @@ const rows = catalog
   .map(({ name, columns }) => {
     const required = columns.filter((column) => column.required).map((column) => column.name);
     const pushed = columns.filter((column) => column.pushed && !column.required).map((column) => column.name);
-    return `| \`${name}\` | ${served.get(name).platforms.join(', ')} | ${columns.length} | ${code(required)} | ${code(pushed)} |`;
+    return `| \`${name}\` | ${served.get(name).join(', ')} | ${columns.length} | ${code(required)} | ${code(pushed)} |`;
   });
 const empty = catalog.filter(({ name }) => !served.has(name));
 const events = empty.filter((table) => table.evented);

@@ -1,5 +1,5 @@
-import { type Column, type TableSchema } from '../catalog/catalog.js';
-import { type Row, type ScanContext, type Table } from './table.js';
+import { type Column, type ColumnType, type TableSchema } from '../catalog/catalog.js';
+import { type Row, type ScanContext, type Table, type Value } from './table.js';
 import { type SqliteDatabase } from './sqlite-api.js';
 import { type Sqlite } from './sqlite.js';
 
@@ -157,7 +157,8 @@ export function registerTable(
       xEof: (pointer) => ((xCursor.get(pointer) as Cursor).done ? 1 : 0),
       xColumn: (pointer, context, index) => {
         const { row } = xCursor.get(pointer) as Cursor;
-        sqlite.result(context, row[columns[index]?.name ?? '']);
+        const column = columns[index];
+        sqlite.result(context, column === undefined ? null : asDeclared(row[column.name], column.type));
         return 0;
       },
       xRowid: (pointer, output) => {
@@ -168,6 +169,16 @@ export function registerTable(
   });
   const rc = capi.sqlite3_create_module(database.pointer, schema.name, module.pointer, 0);
   if (rc !== 0) throw new Error(`table ${schema.name} cannot be registered (${rc})`);
+}
+
+/** SQLite converts nothing that a virtual table returns: the text 565 would equal no number, and the number 565 no text. */
+function asDeclared(value: Value, type: ColumnType): Value {
+  if (value === null || value === undefined) return null;
+  if (type === 'TEXT' || type === 'DATETIME')
+    return typeof value === 'string' ? value : String(Number(value));
+  if (typeof value !== 'string') return value;
+  if (type === 'DOUBLE') return value.trim() === '' ? null : Number(value);
+  return /^-?\d+$/.test(value) ? BigInt(value) : null;
 }
 
 function declaration(columns: readonly Column[]): string {
