@@ -64,6 +64,11 @@ const DEEP = 200;
 /** Sorting so many takes 5 ms, a walk along all of an index with 100,000 entries 9. */
 const FEW = 10_000;
 
+/** Counting costs about half of a walk along all of an index. */
+const NEAR_END = 0.6;
+const TOTAL_FOR_MS = 30_000;
+const MOST_TOTALS = 100;
+
 const SQL = {
   byId: {
     name: 'host_by_id',
@@ -82,6 +87,8 @@ const SQL = {
 /** Reads of hosts. */
 @Injectable()
 export class HostListRepository {
+  private readonly totals = new Map<string, { total: number; until: number }>();
+
   constructor(private readonly database: Database) {}
 
   async find(id: number): Promise<HostRow | null> {
@@ -105,21 +112,40 @@ export class HostListRepository {
     if (!key) throw new Error(`no order key ${options.orderKey}`);
     const sorted = filter.match !== '' || (options.offset >= DEEP && (await this.areFew(filter.teams)));
     const { conditions, values } = conditionsOf(filter, sorted ? 'by team' : 'in order');
-    const direction = options.descending ? 'DESC' : 'ASC';
     if (options.after !== null) {
       const parameter = `$${values.push(options.after)}`;
       conditions.push(
         `${key.sql} ${options.descending ? `< ${parameter}::${key.type}` : key.after(parameter)}`,
       );
     }
-    const [limit, offset] = [`$${values.push(options.limit)}`, `$${values.push(options.offset)}`];
+    const [limit, offset] = [`$${values.push(options.limit)}::int`, `$${values.push(options.offset)}::int`];
     const found = `SELECT id, ${key.sql} AS key FROM hosts ${where(conditions)}`;
     // OFFSET 0 keeps the planner from walking in order, with a look at each host.
     const matching = sorted ? `SELECT * FROM (${found} OFFSET 0) found` : found;
+    const fromEnd = !sorted && options.after === null && (await this.isNearEnd(filter, options.offset));
+    const direction = options.descending === fromEnd ? 'ASC' : 'DESC';
     const order = key.sql === 'id' ? `id ${direction}` : `key ${direction}, id ${direction}`;
-    const text = `WITH page AS MATERIALIZED (SELECT id, row_number() OVER () AS place FROM (${matching} ORDER BY ${order} LIMIT ${limit} OFFSET ${offset}) p)
-      SELECT ${COLUMNS} FROM page JOIN hosts h ON h.id = page.id LEFT JOIN teams t ON t.id = h.team_id ORDER BY page.place`;
+    // From the end it takes the exact number of all, counted in the same statement: still less than walking to where the page begins.
+    const slice = fromEnd
+      ? `LIMIT greatest(0, least(${limit}, (SELECT total FROM n) - ${offset})) OFFSET greatest(0, (SELECT total FROM n) - ${offset} - ${limit})`
+      : `LIMIT ${limit} OFFSET ${offset}`;
+    const text = `WITH ${fromEnd ? `n AS MATERIALIZED (SELECT count(*)::int AS total FROM hosts ${where(conditions)}), ` : ''}
+      page AS MATERIALIZED (SELECT id, row_number() OVER () AS place FROM (${matching} ORDER BY ${order} ${slice}) p)
+      SELECT ${COLUMNS} FROM page JOIN hosts h ON h.id = page.id LEFT JOIN teams t ON t.id = h.team_id ORDER BY page.place ${fromEnd ? 'DESC' : 'ASC'}`;
     return this.database.query(named('host_page', text), values);
+  }
+
+  /** Whether an offset lies so far down that it is nearer from the end, a count included. The number need not be of today. */
+  private async isNearEnd(filter: HostFilter, offset: number): Promise<boolean> {
+    if (offset < DEEP) return false;
+    const key = JSON.stringify(filter);
+    let known = this.totals.get(key);
+    if (known === undefined || performance.now() > known.until) {
+      if (this.totals.size >= MOST_TOTALS) this.totals.clear();
+      known = { total: await this.count(filter), until: performance.now() + TOTAL_FOR_MS };
+      this.totals.set(key, known);
+    }
+    return offset > known.total * NEAR_END;
   }
 
   /** Whether these teams have so few hosts together that sorting them is cheap. */

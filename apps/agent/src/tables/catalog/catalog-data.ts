@@ -1,5 +1,13 @@
 // Facts of osquery 5.23: each table's platforms and columns as [name, type, flags, platforms]. One table per line.
-import { type CatalogEntry } from './catalog.js';
+
+export type CatalogColumn = readonly [name: string, type: string, flags?: string, platforms?: readonly string[]];
+
+/** A table. */
+export interface CatalogEntry {
+  readonly platforms: readonly string[];
+  readonly evented?: boolean;
+  readonly columns: readonly CatalogColumn[];
+}
 
 export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   account_policy_data: {"platforms":["darwin"],"columns":[["uid","BIGINT"],["creation_time","DOUBLE"],["failed_login_count","BIGINT"],["failed_login_timestamp","DOUBLE"],["password_last_set_time","DOUBLE"]]},

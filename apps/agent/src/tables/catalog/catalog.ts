@@ -1,4 +1,4 @@
-import { CATALOG } from './catalog-data.js';
+import { CATALOG, type CatalogColumn } from './catalog-data.js';
 
 /** The types that osquery's schema knows. */
 export type ColumnType = 'TEXT' | 'INTEGER' | 'BIGINT' | 'UNSIGNED_BIGINT' | 'DOUBLE' | 'DATETIME';
@@ -23,14 +23,6 @@ export interface TableSchema {
   readonly columns: readonly Column[];
 }
 
-type CatalogColumn = readonly [name: string, type: string, flags?: string, platforms?: readonly string[]];
-
-/** A table in `catalog-data.ts`. */
-export interface CatalogEntry {
-  readonly platforms: readonly string[];
-  readonly evented?: boolean;
-  readonly columns: readonly CatalogColumn[];
-}
 
 /**
  * Every table of osquery 5.23 as it looks on this platform, by name. Columns that belong to other platforms are there
