@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../config/options.js';
-import { DEFAULT_LIMITS, QueryRunner, type QueryOutcome } from '../tables/query/runner.js';
+import { OsqueryRunner } from '../tables/query/osquery-runner.js';
+import { DEFAULT_LIMITS, QueryRunner, type QueryOutcome, type Runner } from '../tables/query/runner.js';
 import { jsonSink, lineSink, tableSink, type Output } from './sinks.js';
 
 const EXIT_FAILED = 1;
@@ -19,6 +20,7 @@ interface Flags {
   timeout: string;
   memory: string;
   rows: string;
+  osquery?: string;
 }
 
 /**
@@ -29,7 +31,7 @@ interface Flags {
  */
 export async function runSqlCommand(args: readonly string[], output: Output): Promise<number> {
   const { sql, flags } = parse(args);
-  const runner = new QueryRunner();
+  const runner: Runner = flags.osquery === undefined ? new QueryRunner() : new OsqueryRunner(flags.osquery);
   const sink = flags.json ? jsonSink(output) : flags.line ? lineSink(output) : tableSink(output);
   try {
     const outcome = await runner.run(sql, sink, {
@@ -64,6 +66,7 @@ function parse(args: readonly string[]): { sql: string; flags: Flags } {
       String(DEFAULT_LIMITS.memoryBytes / MEGABYTE),
     )
     .option('--rows <number>', 'stop it when it answers more', String(DEFAULT_LIMITS.rows))
+    .option('--osquery <path>', 'ask this osqueryi or osqueryd instead')
     .addHelpText('after', EXAMPLE)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });

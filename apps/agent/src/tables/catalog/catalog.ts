@@ -23,7 +23,6 @@ export interface TableSchema {
   readonly columns: readonly Column[];
 }
 
-
 /**
  * Every table of osquery 5.23 as it looks on this platform, by name. Columns that belong to other platforms are there
  * and hidden, as in osquery.

@@ -37,6 +37,13 @@ export interface QuerySink {
   rows(rows: readonly (readonly (string | null)[])[]): Promise<void> | void;
 }
 
+/** Whoever answers queries: our own tables, or osquery. */
+export interface Runner {
+  /** Never rejects: whatever goes wrong is the outcome. The sink has been given everything when this resolves. */
+  run(sql: string, sink: QuerySink, limits: QueryLimits): Promise<QueryOutcome>;
+  close(): void;
+}
+
 /** Queries beside each other; more wait. */
 const PROCESSES = 4;
 /** An idle process is kept this long for the next query: starting one takes a fifth of a second. */
@@ -47,7 +54,7 @@ const MEMORY_LOOK_MS = 50;
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** Runs queries over this host's tables, each in a process that can be killed, and never in the agent's own. */
-export class QueryRunner {
+export class QueryRunner implements Runner {
   private readonly idle: QueryProcess[] = [];
   private readonly waiting: (() => void)[] = [];
   private busy = 0;
