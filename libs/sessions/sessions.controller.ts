@@ -17,8 +17,7 @@ import {
   DuringPasswordReset,
   Public,
 } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
-import { EmptyDto } from './empty.dto.js';
+import { EmptyDto, ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
 import {
   LoginDto,
   LoginResponseDto,

@@ -8,8 +8,7 @@ import {
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
-import { EmptyDto } from '../empty.dto.js';
+import { EmptyDto, ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
 import {
   type ApiTokenDto,
   ApiTokenListDto,

@@ -9,8 +9,7 @@ import {
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto, IdPipe, ListQueryDto, listOptions } from '#libs/platform/http/index';
-import { EmptyDto } from '../empty.dto.js';
+import { EmptyDto, ErrorEnvelopeDto, IdPipe, listOptions, ListQueryDto } from '#libs/platform/http/index';
 import { UserListDto } from '../users/users.dto.js';
 import { toMemberDtos } from './team-view.js';
 import { TeamMembersService } from './team-members.service.js';

@@ -7,8 +7,7 @@ import {
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller, DuringPasswordReset } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto } from '#libs/platform/http/index';
-import { EmptyDto } from '../empty.dto.js';
+import { EmptyDto, ErrorEnvelopeDto } from '#libs/platform/http/index';
 import { PasswordsService } from './passwords.service.js';
 import { toUserDto } from './user-view.js';
 import { ChangePasswordDto, PerformPasswordResetDto, UserResponseDto } from './users.dto.js';

@@ -10,8 +10,7 @@ import {
 } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
-import { EmptyDto } from '../empty.dto.js';
+import { EmptyDto, ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
 import { parseBody } from '../parse-body.js';
 import { PasswordsService } from './passwords.service.js';
 import { RolesSpec } from './roles-spec.js';

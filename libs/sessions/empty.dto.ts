@@ -1,2 +1,0 @@
-/** Success without payload. */
-export class EmptyDto {}
