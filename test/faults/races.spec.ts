@@ -44,8 +44,12 @@ describe('messages that cross', () => {
   it('cancelled at any moment, a script ends as cancelled, killed or finished, and ran at most once', async () => {
     const { id } = await startAgent({ server: lab.server }).online();
     const states = new Map<string, number>();
+    // What stands before it in the queue: nothing, or something that ends at about the moment of the cancel, or well after it.
+    const before = [null, 'true', 'sleep 0.02', 'sleep 0.3'];
     for (let i = 0; i < 40; i++) {
       const counter = lab.counter(`cancelled-${i}`);
+      const first = before[i % before.length];
+      if (typeof first === 'string') await lab.run(id, first);
       const uuid = await lab.run(id, countIn(counter));
       for (let turns = 0; turns < i % 12; turns++) await new Promise(setImmediate);
       await lab.cancel(uuid);
