@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
@@ -87,22 +87,17 @@ export class HostTransfersService {
     for (const host of hosts) require(caller, 'host:transfer', host.teamId);
     if (hosts.length === 0) return;
     await tx.query(SQL.move, [hostIds, destination]);
-    const { userId, email, address } = caller;
     const listed = hosts.slice(0, NAMED_IN_AUDIT);
+    const details = {
+      team_id: destination,
+      team_name: teamName,
+      hosts: hosts.length,
+      host_ids: listed.map((host) => host.id),
+      host_display_names: listed.map((host) => host.hostname),
+    };
     await this.audit.record(tx, {
-      userId,
-      email,
-      address,
-      act: 'transferred_hosts',
-      outcome: 'done',
+      ...doneBy(caller, 'transferred_hosts', details),
       ...(hosts.length === 1 && listed[0] && { hostId: listed[0].id }),
-      details: {
-        team_id: destination,
-        team_name: teamName,
-        hosts: hosts.length,
-        host_ids: listed.map((host) => host.id),
-        host_display_names: listed.map((host) => host.hostname),
-      },
     });
   }
 }

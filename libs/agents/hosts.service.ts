@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, may, require, teamsWhere } from '#libs/platform/auth/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
@@ -65,13 +65,12 @@ export class HostsService {
 
   /**
    * By hostname, uuid or hardware serial; by id when nothing bears that name.
-   * @param caller only hosts that they may name count; absent: all
+   * @param caller only hosts that they may name count
    * @throws DomainError not_found, for callers with team roles forbidden instead; conflict when several hosts answer
    *   to it, with their ids
    */
-  async identify(identifier: string, caller?: Caller): Promise<HostRow> {
-    const mine = (host: { teamId: number | null }): boolean =>
-      caller === undefined || may(caller, 'host:identify', host.teamId);
+  async identify(identifier: string, caller: Caller): Promise<HostRow> {
+    const mine = (host: { teamId: number | null }): boolean => may(caller, 'host:identify', host.teamId);
     const uuid = isUuid(identifier) ? identifier : null;
     const named = (await this.rows.named(identifier, uuid)).filter(mine);
     if (named.length > 1) {
@@ -84,7 +83,7 @@ export class HostsService {
     const id = named[0]?.id ?? (/^\d{1,9}$/.test(identifier) ? Number(identifier) : null);
     const host = id === null ? null : await this.rows.find(id);
     if (host && mine(host)) return host;
-    if (caller) require(caller, 'host:identify', null);
+    require(caller, 'host:identify', null);
     throw notFound('Host', identifier);
   }
 
@@ -102,7 +101,6 @@ export class HostsService {
    * @throws DomainError forbidden, not_found
    */
   async remove(caller: Caller, id: number): Promise<void> {
-    const { userId, email, address } = caller;
     await this.database.transaction(async (tx) => {
       const [host] = await tx.query<{ teamId: number | null; hostname: string; hardwareSerial: string }>(
         SQL.lock,
@@ -111,21 +109,14 @@ export class HostsService {
       require(caller, 'host:delete', host?.teamId ?? null);
       if (!host) throw notFound('Host', id);
       await tx.query(SQL.remove, [id]);
-      await this.removals.tell(tx, id, email);
-      await this.audit.record(tx, {
-        userId,
-        email,
-        address,
-        act: 'deleted_host',
-        outcome: 'done',
-        hostId: id,
-        details: {
-          host_id: id,
-          host_display_name: host.hostname,
-          host_serial: host.hardwareSerial,
-          team_id: host.teamId,
-        },
-      });
+      await this.removals.tell(tx, id, caller.email);
+      const details = {
+        host_id: id,
+        host_display_name: host.hostname,
+        host_serial: host.hardwareSerial,
+        team_id: host.teamId,
+      };
+      await this.audit.record(tx, { ...doneBy(caller, 'deleted_host', details), hostId: id });
     });
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, may, teamsWhere } from '#libs/platform/auth/index';
 import { groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
@@ -160,25 +160,19 @@ export class ExecutionsService {
     const mine = (target ? [target] : targets).filter((t) => may(caller, 'execution:cancel', t.team_id));
     if (mine.length === 0) throw new DomainError('forbidden', 'forbidden');
     const ids = mine.map((t) => t.id);
-    const { userId, email, address } = caller;
     await this.database.transaction(async (tx) => {
-      const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [ids, `cancelled by ${email}`]);
-      const stopping = await tx.query<StopRow & { id: string }>(SQL.askToStop, [ids, email]);
+      const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [
+        ids,
+        `cancelled by ${caller.email}`,
+      ]);
+      const stopping = await tx.query<StopRow & { id: string }>(SQL.askToStop, [ids, caller.email]);
       await recordCancelled(
         tx,
         caller,
         [...cancelled, ...stopping].map((row) => row.id),
       );
       const details = { cancelled: cancelled.length, stopping: stopping.length };
-      await this.audit.record(tx, {
-        userId,
-        email,
-        address,
-        act: 'cancel',
-        outcome: 'done',
-        executionUuid: execution.uuid,
-        details,
-      });
+      await this.audit.record(tx, { ...doneBy(caller, 'cancel', details), executionUuid: execution.uuid });
       tx.afterCommit(() => {
         this.nudges.changed([execution.id]);
         this.stops.send(stopping);

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Lane, type ReasonCode } from '#libs/protocol/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction, violated } from '#libs/platform/database/index';
@@ -248,7 +248,7 @@ export class StartService {
     const stdinSha256 = stdin ? await contents.put(tx, stdin) : null;
     const uuid = randomUUID();
     const sha256 = digestOfContent(content);
-    const { userId, email, address } = caller;
+    const { userId, email } = caller;
     const { act, details } = request.record?.(uuid) ?? {
       act: `requested_${kind}`,
       details: {
@@ -292,15 +292,7 @@ export class StartService {
             hostIds.map((id) => request.unable?.get(id)?.reason ?? null),
             hostIds.map((id) => request.unable?.get(id)?.message ?? ''),
           ]),
-      audit.record(tx, {
-        userId,
-        email,
-        address,
-        act,
-        outcome: 'done',
-        executionUuid: uuid,
-        details,
-      }),
+      audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
     ]);
     if (full) {
       const reason = `cannot queue more than ${maxWaiting} scripts per host`;

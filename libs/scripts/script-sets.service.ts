@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
@@ -126,7 +126,6 @@ export class ScriptSetsService implements OnModuleInit {
     if (gone.length > 0) await this.repository.remove(tx, gone);
     if (changed.length > 0) await this.repository.update(tx, changed);
     if (added.length > 0) await this.repository.insert(tx, teamId, added);
-    const { userId, email, address } = caller;
     const details = {
       team_id: teamId,
       team_name: team?.name ?? null,
@@ -134,7 +133,7 @@ export class ScriptSetsService implements OnModuleInit {
       updated: summary(changed),
       deleted: summary(removed),
     };
-    await this.audit.record(tx, { userId, email, address, act: 'edited_script', outcome: 'done', details });
+    await this.audit.record(tx, doneBy(caller, 'edited_script', details));
   }
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
@@ -127,7 +127,7 @@ export class ScriptsService {
 
   private async record(
     tx: Transaction,
-    { userId, email, address }: Caller,
+    caller: Caller,
     act: string,
     script: Pick<SavedScript, 'name' | 'teamId' | 'contentSha256'> & { readonly teamName: string | null },
   ): Promise<void> {
@@ -137,7 +137,7 @@ export class ScriptsService {
       team_name: script.teamName,
       content_sha256: script.contentSha256.toString('hex'),
     };
-    await this.audit.record(tx, { userId, email, address, act, outcome: 'done', details });
+    await this.audit.record(tx, doneBy(caller, act, details));
   }
 }
 

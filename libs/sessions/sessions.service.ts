@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { doneBy } from './audit-record.js';
 import { LoginLimiter } from './login-limiter.js';
 import { passwordMatches } from './users/passwords.js';
 import { type SessionDto } from './sessions.dto.js';

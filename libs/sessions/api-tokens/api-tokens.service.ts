@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type Act, type Caller, require } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, violated } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { doneBy } from '../audit-record.js';
 import { createApiToken, hashToken } from '../tokens.js';
 import { type CreateApiTokenDto } from './api-tokens.dto.js';
 import { expiryOf, rightsOf } from './terms.js';

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type Caller, may, require, teamsWhere } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, type FieldProblem, notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
-import { doneBy } from '../audit-record.js';
 import { type Account } from '../users/users.repository.js';
 import { checkAgentOptions } from './agent-options.js';
 import { TeamRemovals } from './team-removals.js';

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type Caller } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { doneBy } from '../audit-record.js';
 import { LoginLimiter } from '../login-limiter.js';
 import { hashPassword, passwordMatches } from './passwords.js';
 import { requireManaged } from './user-access.js';

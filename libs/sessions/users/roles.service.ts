@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { doneBy } from '../audit-record.js';
 import { checkRoles, lastAdmin, roleChanges, type Roles, type RolesAsked } from './roles.js';
 import { type RoleSpec } from './roles-spec.js';
 import { type Account, UsersRepository } from './users.repository.js';

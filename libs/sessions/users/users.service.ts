@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
-import { Audit } from '#libs/platform/audit/index';
+import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError, type FieldProblem, notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
-import { doneBy } from '../audit-record.js';
 import { SessionsService } from '../sessions.service.js';
 import { hashPassword } from './passwords.js';
 import { described, PasswordsService } from './passwords.service.js';

@@ -1,5 +1,5 @@
-import { type AuditRecord } from '#libs/platform/audit/index';
-import { type Caller } from '#libs/platform/auth/index';
+import { type Caller } from '../auth/index.js';
+import { type AuditRecord } from './audit.js';
 
 /** What the record says of something that the caller has done; details never hold a secret. */
 export function doneBy(caller: Caller, act: string, details: Record<string, unknown>): AuditRecord {
