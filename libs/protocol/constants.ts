@@ -8,10 +8,13 @@ export const AGENTS_NAMESPACE = '/agents';
 export const ENROLL_PATH = '/api/v1/agents/enroll';
 
 /** Events an agent emits (each is acknowledged by the server). */
-export const AgentEvent = { hello: 'hello', report: 'report', facts: 'facts' } as const;
+export const AgentEvent = { hello: 'hello', report: 'report', facts: 'facts', answer: 'answer' } as const;
 
-/** Events the server emits (each is acknowledged by the agent). */
-export const ServerEvent = { run: 'run', stop: 'stop' } as const;
+/**
+ * Events the server emits. `run` and `stop` are acknowledged by the agent. `query` and `query_end` are not: they are the same
+ * for every host and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost.
+ */
+export const ServerEvent = { run: 'run', stop: 'stop', query: 'query', queryEnd: 'query_end' } as const;
 
 /** Bounds that both sides keep to; a message beyond them is refused, never truncated. */
 export const Limits = {
@@ -27,6 +30,14 @@ export const Limits = {
   ordersPerMessage: 64,
   /** Attempts an agent may name in its hello. */
   helloAttempts: 100_000,
+  /** Values and column names of one part of an answer to a query, bytes as UTF-8; a single row may pass it. */
+  answerPartBytes: 256 * 1024,
+  /** Largest single row of an answer, bytes as UTF-8; a query that yields a larger one fails. */
+  answerRowBytes: 2 * 1024 * 1024,
+  /** Length of a query, characters. */
+  querySql: 1024 * 1024,
+  /** Queries in one message. */
+  queriesPerMessage: 64,
 } as const;
 
 /** Handshake refusals: the `message` of Socket.IO's `connect_error`. The agent re-enrolls on the first, backs off on all. */

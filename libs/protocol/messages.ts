@@ -277,3 +277,65 @@ export const FactsAck = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
 ]);
 export type FactsAck = z.infer<typeof FactsAck>;
+
+/** One live query, the same for every host it goes to. */
+export const QueryOrder = z.object({
+  campaign_id: z.number().int().positive(),
+  sql: z.string().min(1).max(Limits.querySql),
+  limits: z.object({
+    milliseconds: z.number().int().min(1),
+    memory_bytes: z.number().int().min(1),
+    rows: z.number().int().min(1),
+  }),
+});
+export type QueryOrder = z.infer<typeof QueryOrder>;
+
+/** Server → agent, `query`. A campaign that the agent is answering already is not begun again. */
+export const Query = z.object({ queries: z.array(QueryOrder).min(1).max(Limits.queriesPerMessage) });
+export type Query = z.infer<typeof Query>;
+
+/** Server → agent, `query_end`: nobody waits for these answers any more; whatever runs for them is ended. */
+export const QueryEnd = z.object({ campaign_ids: z.array(z.number().int().positive()).min(1) });
+export type QueryEnd = z.infer<typeof QueryEnd>;
+
+/** How a host's answer ended: `killed` at a limit of the query (rows, memory), `timed_out` at that of time, `denied` by the agent. */
+export const AnswerOutcome = z.enum(['answered', 'error', 'killed', 'timed_out', 'denied']);
+export type AnswerOutcome = z.infer<typeof AnswerOutcome>;
+
+/** What a query cost on the host. */
+export const QueryStats = z.object({
+  wall_time_ms: count,
+  /** Processor time, milliseconds. */
+  user_time: count,
+  system_time: count,
+  /** Most memory that its process had, bytes. */
+  memory: count,
+  /** What could not be read, each once. */
+  warnings: z.array(text(1024)).max(100),
+});
+export type QueryStats = z.infer<typeof QueryStats>;
+
+/**
+ * Agent → server, `answer`: one part of the rows, in order. The next part leaves when this one is acknowledged. After a lost
+ * connection the query is asked again, and answered again from part 0.
+ */
+export const Answer = z.object({
+  campaign_id: z.number().int().positive(),
+  /** Counts from 0. */
+  part: count,
+  columns: z.array(text(1024)).max(4096),
+  /** Each as long as `columns`. */
+  rows: z.array(z.array(z.string().nullable())),
+  /** Absent while more parts follow. */
+  ending: z
+    .object({ outcome: AnswerOutcome, error: text(4096).nullable(), stats: QueryStats.nullable() })
+    .optional(),
+});
+export type Answer = z.infer<typeof Answer>;
+
+/** `ok`: stored. `stale`: nobody waits for it; end the query. Not ok at all: say it again. */
+export const AnswerAck = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), status: z.enum(['ok', 'stale']) }),
+  z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
+]);
+export type AnswerAck = z.infer<typeof AnswerAck>;

@@ -1,0 +1,2 @@
+export { CampaignStreams } from './campaigns/campaign-streams.js';
+export { type StreamEvent, type StreamEventType } from './campaigns/stream-event.js';
