@@ -23,7 +23,6 @@ import {
   type TargetRow,
 } from './executions.repository.js';
 import { Nudges } from './results/nudges.js';
-import { changes } from './results/watch.js';
 import { IN_FLIGHT_STATES, isFinal, sqlList, UNSENT_STATES } from './states.js';
 
 const SQL = {
@@ -74,12 +73,8 @@ export class ExecutionsService {
   ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(seconds * 1000);
     let targets: TargetRow[] = [];
-    for await (const _ of changes(
-      this.nudges,
-      executionId,
-      signal ? AbortSignal.any([limit, signal]) : limit,
-      first,
-    )) {
+    const until = signal ? AbortSignal.any([limit, signal]) : limit;
+    for await (const _ of this.nudges.changes(executionId, until, first)) {
       // Of thousands of targets the rows are read once, at the end.
       if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId, null, scope))) continue;
       targets = await this.repository.targets([executionId], scope);
@@ -138,7 +133,7 @@ export class ExecutionsService {
 
   private async *pages(wanted: Wanted, from: number, signal: AbortSignal): AsyncGenerator<OutputDto> {
     let after = from;
-    for await (const _ of changes(this.nudges, wanted.executionId, signal)) {
+    for await (const _ of this.nudges.changes(wanted.executionId, signal)) {
       for (let more = true; more && !signal.aborted;) {
         const page = await this.readOutput(wanted, after, 100);
         more = page.chunks.length > 0 && !page.done;

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { Watchers } from '#libs/platform/streams/index';
 
 /**
- * Hints that rows have changed, sent after the commit. A lost hint costs time, never truth: sweeps and polls
- * find what it was about.
+ * Hints that rows have changed, sent after the commit: to the dispatcher by host, to watchers by the internal id of the
+ * execution. A lost hint costs time, never truth: sweeps and polls find what it was about.
  */
 @Injectable()
-export class Nudges {
-  private readonly watchers = new Map<string, Set<() => void>>();
+export class Nudges extends Watchers<string> {
   private readonly lastWake = new Map<number, number>();
   private wakes = 0;
   private wakeDispatcher: (hostIds: readonly number[]) => void = () => undefined;
@@ -32,20 +32,5 @@ export class Nudges {
   /** The dispatcher listens here. */
   onWake(listener: (hostIds: readonly number[]) => void): void {
     this.wakeDispatcher = listener;
-  }
-
-  /** Output or states of these executions (by their internal id) have changed. */
-  changed(executionIds: Iterable<string>): void {
-    for (const id of new Set(executionIds)) for (const listener of this.watchers.get(id) ?? []) listener();
-  }
-
-  /** Calls back on every change until the returned function is called. */
-  watch(executionId: string, listener: () => void): () => void {
-    const set = this.watchers.get(executionId) ?? new Set();
-    this.watchers.set(executionId, set.add(listener));
-    return () => {
-      set.delete(listener);
-      if (set.size === 0 && this.watchers.get(executionId) === set) this.watchers.delete(executionId);
-    };
   }
 }
