@@ -30,7 +30,7 @@ export default {
     only('agents', ['platform', 'protocol', 'sessions']),
     only('connections', ['platform', 'protocol', 'agents']),
     only('executions', ['platform', 'protocol', 'scripts', 'agents', 'connections']),
-    only('queries', ['platform', 'protocol', 'agents']),
+    only('queries', ['platform', 'protocol', 'agents', 'sessions']),
     only('specs', ['platform', 'protocol', 'queries', 'agents', 'sessions', 'scripts']),
     {
       name: 'agent-knows-only-the-protocol',

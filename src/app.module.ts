@@ -10,6 +10,7 @@ import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { DatabaseModule } from '#libs/platform/database/index';
 import { BodyInterceptor, DtoPipe } from '#libs/platform/http/index';
 import { MetricsModule } from '#libs/platform/metrics/index';
+import { QueriesModule } from '#libs/queries/index';
 import { SessionsModule } from '#libs/sessions/index';
 import { AgentConnectionsModule, AgentGatewayModule } from './agent-gateway/agent-gateway.module.js';
 import { HealthController } from './health/health.controller.js';
@@ -34,6 +35,7 @@ const domains = [
   AgentsModule,
   AgentConnectionsModule,
   ExecutionsModule,
+  QueriesModule,
   AgentGatewayModule,
 ];
 

@@ -2,12 +2,15 @@ import { EnrollSecret, Enrolment, Host } from '#libs/agents/index';
 import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
+import { Campaign, CampaignResult } from '#libs/queries/index';
 import { ApiToken, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
 
 /** Every table of the schema; checked against the migrations in CI. */
 export const ENTITIES = [
   ApiToken,
   AuditEntry,
+  Campaign,
+  CampaignResult,
   Content,
   EnrollSecret,
   Enrolment,

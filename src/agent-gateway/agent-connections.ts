@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type Socket } from 'socket.io';
+import { type Namespace, type Socket } from 'socket.io';
 import { type Order, type OrderAnswer, Run, RunAck, ServerEvent, Stop, StopAck } from '#libs/protocol/index';
 import { AgentDispatcher } from '#libs/executions/index';
 import { Metrics } from '#libs/platform/metrics/index';
@@ -12,7 +12,11 @@ export type AgentSocket = Socket<
   Record<string, never>,
   Record<string, never>,
   Record<string, never>,
-  KnownAgent & { agentVersion: string }
+  KnownAgent & {
+    agentVersion: string;
+    /** As of the last hello. */
+    hostname: string;
+  }
 >;
 
 interface Parser<T> {
@@ -68,6 +72,15 @@ export class AgentConnections extends AgentDispatcher {
   async stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null> {
     const message: Stop = { attempts };
     return (await this.ask(hostId, ServerEvent.stop, message, StopAck))?.answers ?? null;
+  }
+
+  /** One packet to those of the hosts that are connected; nothing is heard back. */
+  broadcast(hostIds: readonly number[], event: string, message: unknown): void {
+    const sockets = hostIds.flatMap((id) => this.sockets.get(id) ?? []);
+    // Without rooms it would go to everybody.
+    const [first] = sockets;
+    if (!first) return;
+    (first.nsp as Namespace).to(sockets.map((socket) => socket.id)).emit(event, message);
   }
 
   private async ask<T>(

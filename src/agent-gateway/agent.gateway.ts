@@ -12,6 +12,8 @@ import {
 import { type ExtendedError, type Namespace } from 'socket.io';
 import {
   AgentEvent,
+  Answer,
+  type AnswerAck,
   AGENTS_NAMESPACE,
   type FactsAck,
   FactsUpdate,
@@ -24,6 +26,7 @@ import {
   Reports,
 } from '#libs/protocol/index';
 import { HostRemovals, PresenceService } from '#libs/agents/index';
+import { type AnsweringHost, AnswersService } from '#libs/queries/index';
 import { ReconcileService, SettlementsService } from '#libs/executions/index';
 import { AgentConnections, type AgentSocket } from './agent-connections.js';
 
@@ -48,6 +51,7 @@ export class AgentGateway
     private readonly connections: AgentConnections,
     private readonly reconcile: ReconcileService,
     private readonly settlements: SettlementsService,
+    private readonly answers: AnswersService,
     private readonly hostRemovals: HostRemovals,
   ) {}
 
@@ -67,6 +71,7 @@ export class AgentGateway
 
   async handleDisconnect(socket: AgentSocket): Promise<void> {
     this.connections.remove(socket);
+    this.answers.left(socket.data.hostId);
     await this.presence.disconnected(socket.data.hostId, socket.id);
   }
 
@@ -80,6 +85,7 @@ export class AgentGateway
     const { hostId, hostUuid, agentVersion } = socket.data;
     return this.answer(async () => {
       const hello = Hello.parse(body);
+      socket.data.hostname = hello.hostname;
       this.connections.drop(hostId, socket);
       const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
       // A newer connection of this host may have come meanwhile: its row must stand.
@@ -89,7 +95,7 @@ export class AgentGateway
       else this.connections.add(socket);
       // After the acknowledgement has left.
       setImmediate(() => {
-        resume().catch((error: unknown) =>
+        Promise.all([resume(), this.answers.resume(answering(socket))]).catch((error: unknown) =>
           this.logger.warn('resuming a host failed; the sweep tries again', {
             host_id: hostId,
             reason: String(error),
@@ -113,6 +119,17 @@ export class AgentGateway
     });
   }
 
+  @SubscribeMessage(AgentEvent.answer)
+  async queryAnswer(
+    @ConnectedSocket() socket: AgentSocket,
+    @MessageBody() body: unknown,
+  ): Promise<AnswerAck> {
+    return this.answer(async () => ({
+      ok: true,
+      status: await this.answers.answer(answering(socket), Answer.parse(body)),
+    }));
+  }
+
   @SubscribeMessage(AgentEvent.facts)
   async facts(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<FactsAck> {
     return this.answer(async () => {
@@ -134,7 +151,7 @@ export class AgentGateway
       });
       throw new Error(HandshakeRefusal.unknownNodeKey);
     }
-    socket.data = { ...known, agentVersion: handshake.data.agent_version };
+    socket.data = { ...known, agentVersion: handshake.data.agent_version, hostname: '' };
   }
 
   /** Every message gets an answer: what could not be stored now is to be said again. */
@@ -149,4 +166,8 @@ export class AgentGateway
       return { ok: false, error: message.slice(0, 1000), retry_after_ms: RETRY_AFTER_MS };
     }
   }
+}
+
+function answering({ data: { hostId, hostname } }: AgentSocket): AnsweringHost {
+  return { id: hostId, hostname };
 }

@@ -50,6 +50,20 @@ export const ACTS = {
   'activity:read': readers,
   'activity:cancel': operators,
   'audit:read': { global: readers.global, team: [] },
+  /** New SQL: any team's role will do; which hosts it reaches is asked apart. */
+  'live_query:run_new': {
+    global: ['admin', 'maintainer', 'observer_plus'],
+    team: ['admin', 'maintainer', 'observer_plus'],
+  },
+  /** A saved query that observers may not run. */
+  'live_query:run_saved': {
+    global: ['admin', 'maintainer', 'observer_plus'],
+    team: ['admin', 'maintainer', 'observer_plus'],
+  },
+  /** A saved query that observers may run; results of one's own campaigns. */
+  'live_query:run': readers,
+  /** Campaigns of others too. */
+  'live_query:manage': globalAdmin,
   'execution:read': readers,
   'execution:cancel': operators,
 } as const satisfies Record<string, Rule>;

@@ -12,7 +12,11 @@ export const ConfigPatch = z.strictObject({
     .strictObject({ org_name: text(255).optional(), org_logo_url: text(2048).optional() })
     .optional(),
   server_settings: z
-    .strictObject({ server_url: text(2048).optional(), scripts_disabled: z.boolean().optional() })
+    .strictObject({
+      server_url: text(2048).optional(),
+      scripts_disabled: z.boolean().optional(),
+      live_query_disabled: z.boolean().optional(),
+    })
     .optional(),
 });
 export type ConfigPatch = z.infer<typeof ConfigPatch>;

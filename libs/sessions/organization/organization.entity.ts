@@ -17,6 +17,10 @@ export class Organization {
   @Column({ type: 'boolean', name: 'scripts_disabled', default: false })
   scriptsDisabled!: boolean;
 
+  /** Nobody can run live queries. */
+  @Column({ type: 'boolean', name: 'live_query_disabled', default: false })
+  liveQueryDisabled!: boolean;
+
   @Column({ type: 'text', name: 'server_url', default: '' })
   serverUrl!: string;
 }

@@ -14,12 +14,17 @@ const SQL = {
     name: 'organization_scripts_disabled',
     text: 'SELECT scripts_disabled AS disabled FROM organization WHERE id = 1',
   },
+  liveQueryDisabled: {
+    name: 'organization_live_query_disabled',
+    text: 'SELECT live_query_disabled AS disabled FROM organization WHERE id = 1',
+  },
   // A null leaves the column as it is.
   update: {
-    text: `INSERT INTO organization AS o (id, org_name, org_logo_url, server_url, scripts_disabled)
-           VALUES (1, coalesce($1, ''), coalesce($2, ''), coalesce($3, ''), coalesce($4, false))
+    text: `INSERT INTO organization AS o (id, org_name, org_logo_url, server_url, scripts_disabled, live_query_disabled)
+           VALUES (1, coalesce($1, ''), coalesce($2, ''), coalesce($3, ''), coalesce($4, false), coalesce($5, false))
            ON CONFLICT (id) DO UPDATE SET org_name = coalesce($1, o.org_name), org_logo_url = coalesce($2, o.org_logo_url),
-             server_url = coalesce($3, o.server_url), scripts_disabled = coalesce($4, o.scripts_disabled)`,
+             server_url = coalesce($3, o.server_url), scripts_disabled = coalesce($4, o.scripts_disabled),
+             live_query_disabled = coalesce($5, o.live_query_disabled)`,
   },
 };
 
@@ -38,6 +43,12 @@ export class OrganizationService {
     return row?.disabled ?? false;
   }
 
+  /** Whether nobody can run live queries: asked before every one. */
+  async liveQueryDisabled(): Promise<boolean> {
+    const [row] = await this.database.query<{ disabled: boolean }>(SQL.liveQueryDisabled);
+    return row?.disabled ?? false;
+  }
+
   /**
    * Changes what is given.
    * @param dryRun only say whether it would do
@@ -46,19 +57,19 @@ export class OrganizationService {
   async change(caller: Caller, patch: ConfigPatch, dryRun: boolean): Promise<void> {
     require(caller, 'config:write', null);
     const { org_name, org_logo_url } = patch.org_info ?? {};
-    const { server_url, scripts_disabled } = patch.server_settings ?? {};
+    const { server_url, scripts_disabled, live_query_disabled } = patch.server_settings ?? {};
     if (org_name?.trim() === '')
       throw new DomainError('invalid', {
         name: 'org_info.org_name',
         reason: 'organization name must be present',
       });
     if (server_url !== undefined) checkServerUrl(server_url, 'server_settings.server_url');
-    const values = [org_name, org_logo_url, server_url, scripts_disabled].map((value) => value ?? null);
+    const changes = { org_name, org_logo_url, server_url, scripts_disabled, live_query_disabled };
+    const values = Object.values(changes).map((value) => value ?? null);
     if (dryRun || values.every((value) => value === null)) return;
     await this.database.transaction(async (tx) => {
       await tx.query(SQL.update, values);
-      const details = { org_name, org_logo_url, server_url, scripts_disabled };
-      await this.audit.record(tx, doneBy(caller, 'edited_organization_settings', details));
+      await this.audit.record(tx, doneBy(caller, 'edited_organization_settings', changes));
     });
   }
 
@@ -74,7 +85,7 @@ export class OrganizationService {
       },
       server_settings: {
         server_url: organization?.serverUrl ?? '',
-        live_query_disabled: false,
+        live_query_disabled: organization?.liveQueryDisabled ?? false,
         enable_analytics: false,
         deferred_save_host: false,
         query_reports_disabled: false,

@@ -1,10 +1,12 @@
 import { CreateLedger1790000000000 } from './1790000000000-create-ledger.js';
 import { AddTeamsScriptsAndTokens1790100000000 } from './1790100000000-add-teams-scripts-and-tokens.js';
 import { IndexHostLists1790200000000 } from './1790200000000-index-host-lists.js';
+import { AddCampaigns1790400000000 } from './1790400000000-add-campaigns.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
   CreateLedger1790000000000,
   AddTeamsScriptsAndTokens1790100000000,
   IndexHostLists1790200000000,
+  AddCampaigns1790400000000,
 ];

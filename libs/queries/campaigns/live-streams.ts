@@ -1,0 +1,162 @@
+import { Injectable } from '@nestjs/common';
+import { type Caller, may, maySomewhere } from '#libs/platform/auth/index';
+import { DomainError, notFound } from '#libs/platform/errors/index';
+import { type Campaign } from './campaign.entity.js';
+import { CampaignStreams } from './campaign-streams.js';
+import { CampaignsRepository } from './campaigns.repository.js';
+import { OpenCampaign } from './open-campaign.js';
+import { OpenCampaigns } from './open-campaigns.js';
+import { QueryChannel } from './query-channel.js';
+import { type StreamEvent, type StreamEventType } from './stream-event.js';
+
+/** Numbers are looked at this often, and told when they have changed. */
+const TICK_MS = 5_000;
+
+/** Reads campaigns for whoever listens: what is at hand from memory, what is not from the store. */
+@Injectable()
+export class LiveStreams extends CampaignStreams {
+  constructor(
+    private readonly repository: CampaignsRepository,
+    private readonly campaigns: OpenCampaigns,
+    private readonly channel: QueryChannel,
+  ) {
+    super();
+  }
+
+  async open(
+    caller: Caller,
+    campaignId: number,
+    after: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<readonly StreamEvent[]>> {
+    if (!maySomewhere(caller, 'live_query:run')) throw new DomainError('forbidden', 'forbidden');
+    const open = this.campaigns.get(campaignId);
+    const row = open?.row ?? (await this.repository.find(campaignId));
+    if (!row) throw notFound('Campaign', campaignId);
+    checkOwner(caller, row);
+    return open && !open.over ? this.listen(open, after, signal) : this.replay(row, after, signal);
+  }
+
+  private async *listen(
+    campaign: OpenCampaign,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly StreamEvent[]> {
+    this.arrive(campaign);
+    try {
+      const told = new Told();
+      let seq = Math.min(after, campaign.tally.lastSeq);
+      let looked = performance.now();
+      yield told.news([await this.totals(campaign, seq), this.status(campaign, seq)]);
+      for await (const _ of this.campaigns.watchers.changes(campaign.id, signal)) {
+        const due = performance.now() - looked >= TICK_MS;
+        if (due) looked = performance.now();
+        const news = due ? [await this.totals(campaign, seq)] : [];
+        for (;;) {
+          const page = await this.results(campaign, seq);
+          if (signal.aborted) return;
+          // Whatever is told of the numbers is told after the results that they count.
+          if (page.length === 0 && seq >= campaign.tally.lastSeq) break;
+          seq = page.at(-1)?.seq ?? seq;
+          yield page;
+        }
+        if (campaign.aggregate) news.push(campaign.aggregate);
+        if (due || campaign.finished) news.push(this.status(campaign, seq));
+        const fresh = told.news(news.map((one) => ({ ...one, seq })));
+        const over = campaign.over;
+        if (fresh.length > 0) yield fresh;
+        if (over) return;
+      }
+    } finally {
+      this.leave(campaign);
+    }
+  }
+
+  /** What a campaign that is over has to tell. */
+  private async *replay(
+    row: Campaign,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly StreamEvent[]> {
+    const campaign = new OpenCampaign(row);
+    campaign.follow(await this.repository.answers(row.id), Number(row.lastSeq));
+    campaign.finished = true;
+    let seq = Math.min(after, campaign.tally.lastSeq);
+    yield [await this.totals(campaign, seq), this.status(campaign, seq)];
+    for (
+      let page = await this.repository.page(row.id, seq);
+      page.length > 0;
+      page = await this.repository.page(row.id, seq)
+    ) {
+      if (signal.aborted) return;
+      seq = page.at(-1)?.seq ?? seq;
+      yield page;
+    }
+    if (row.aggregateResult !== null) yield [{ type: 'aggregate', seq, json: row.aggregateResult }];
+  }
+
+  private async results(campaign: OpenCampaign, after: number): Promise<readonly StreamEvent[]> {
+    return campaign.after(after) ?? (await this.repository.page(campaign.id, after));
+  }
+
+  private arrive(campaign: OpenCampaign): void {
+    campaign.subscribers += 1;
+    if (campaign.row.status !== 0) return;
+    campaign.row.status = 1;
+    // Only says that somebody listens; the next subscriber says it again.
+    this.repository.begin(campaign.id).catch(() => (campaign.row.status = 0));
+  }
+
+  private leave(campaign: OpenCampaign): void {
+    campaign.subscribers -= 1;
+    campaign.idleSince = performance.now();
+  }
+
+  /** `reference/fleet.md`, 7.4: the missing ones are among the offline ones. */
+  private async totals(campaign: OpenCampaign, seq: number): Promise<StreamEvent> {
+    const { targets } = campaign.row;
+    campaign.missing ??= this.repository.metrics(targets).then(({ missing }) => missing);
+    const missing_in_action = await campaign.missing;
+    const count = targets.length;
+    const online = this.online(campaign.row);
+    return event('totals', seq, { count, online, offline: count - online, missing_in_action });
+  }
+
+  private status(campaign: OpenCampaign, seq: number): StreamEvent {
+    const { answered, withRows, withoutRows } = campaign.tally;
+    return event('status', seq, {
+      expected_results: this.online(campaign.row),
+      actual_results: answered,
+      count_of_hosts_with_results: withRows,
+      count_of_hosts_with_no_results: withoutRows,
+      status: campaign.finished ? 'finished' : 'pending',
+    });
+  }
+
+  private online({ targets }: Campaign): number {
+    return targets.reduce((count, id) => count + (this.channel.isConnected(id) ? 1 : 0), 0);
+  }
+}
+
+/** What a subscriber was told last of each kind: only what differs is said again. */
+class Told {
+  private readonly last = new Map<StreamEventType, string>();
+
+  news(events: readonly StreamEvent[]): StreamEvent[] {
+    return events.filter(({ type, json }) => {
+      if (this.last.get(type) === json) return false;
+      this.last.set(type, json);
+      return true;
+    });
+  }
+}
+
+function event(type: StreamEventType, seq: number, data: object): StreamEvent {
+  return { type, seq, json: JSON.stringify(data) };
+}
+
+/** Whoever asked may listen, and global admins may. */
+function checkOwner(caller: Caller, row: Campaign): void {
+  if (row.userId !== caller.userId && !may(caller, 'live_query:manage', null))
+    throw new DomainError('forbidden', 'forbidden');
+}
