@@ -1,10 +1,9 @@
 import { settleDown } from './platform/lean.js';
+import { UsageError } from './config/command-line.js';
 import { readEnvironment } from './config/environment.js';
-import { parseOptions, UsageError, type AgentOptions } from './config/options.js';
+import { parseOptions, type AgentOptions } from './config/options.js';
 
 /* Entry of `muster agent`; process.argv is [node, muster, 'agent', ...]. Everything heavy is loaded after the parse. */
-
-const EXIT_USAGE = 2;
 
 function commandLine(): string[] {
   return process.argv.slice(process.argv[2] === 'agent' ? 3 : 2);
@@ -38,7 +37,7 @@ async function main(): Promise<void> {
   ]);
   const log = createLogger(options.logLevel);
   const agent = await Agent.start(options, log).catch((error: unknown) => {
-    if (error instanceof StateDirInUseError) throw new UsageError(error.message, EXIT_USAGE);
+    if (error instanceof StateDirInUseError) throw new UsageError(error.message);
     throw error;
   });
   settleDown();

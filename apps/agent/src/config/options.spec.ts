@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { removeTemporary, temporaryDirectory } from '../testing/temporary.js';
+import { UsageError } from './command-line.js';
 import { readEnvironment } from './environment.js';
-import { parseOptions, UsageError } from './options.js';
+import { parseOptions } from './options.js';
 
 afterAll(removeTemporary);
 

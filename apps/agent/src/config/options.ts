@@ -1,10 +1,11 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { AgentLabels } from '#libs/protocol/index';
 import { errorCode } from '../platform/files.js';
 import { LOG_LEVELS, type LogLevel } from '../platform/logger.js';
+import { parseCommandLine, UsageError } from './command-line.js';
 import { type AgentEnvironment } from './environment.js';
 
 /** Everything the agent is told at start, checked. */
@@ -22,16 +23,6 @@ export interface AgentOptions {
   readonly logLevel: LogLevel;
   readonly exitWithParent: boolean;
   readonly environment: Readonly<Record<string, string>>;
-}
-
-/** Says in one line why the agent cannot start, or that it only had to print something. */
-export class UsageError extends Error {
-  constructor(
-    message: string,
-    readonly exitCode = 2,
-  ) {
-    super(message);
-  }
 }
 
 interface Flags {
@@ -87,18 +78,8 @@ function parseFlags(args: readonly string[]): Flags {
     .option('--disable-scripts', 'refuse everything that would run something')
     .option('--parallel <n>', `commands at once, 1 to 1024 (default: ${defaultSlots()})`)
     .option('--log-level <level>', 'error, warn, info or debug (default: info)')
-    .addHelpText('after', EXAMPLE)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    throw new UsageError(
-      error.exitCode === 0 ? '' : error.message.replace(/^error: /, ''),
-      error.exitCode === 0 ? 0 : 2,
-    );
-  }
+    .addHelpText('after', EXAMPLE);
+  parseCommandLine(command, args);
   const [extra] = command.args;
   if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`);
   return command.opts<Flags>();

@@ -1,11 +1,10 @@
-import { Command, CommanderError } from 'commander';
-import { UsageError } from '../config/options.js';
+import { Command } from 'commander';
+import { parseCommandLine, UsageError } from '../config/command-line.js';
 import { OsqueryRunner } from '../tables/query/osquery-runner.js';
 import { DEFAULT_LIMITS, QueryRunner, type QueryOutcome, type Runner } from '../tables/query/runner.js';
 import { jsonSink, lineSink, tableSink, type Output } from './sinks.js';
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 const MEGABYTE = 1024 * 1024;
 
 const EXAMPLE = `
@@ -67,16 +66,8 @@ function parse(args: readonly string[]): { sql: string; flags: Flags } {
     )
     .option('--rows <number>', 'stop it when it answers more', String(DEFAULT_LIMITS.rows))
     .option('--osquery <path>', 'ask this osqueryi or osqueryd instead')
-    .addHelpText('after', EXAMPLE)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    const help = error.exitCode === 0;
-    throw new UsageError(help ? '' : error.message.replace(/^error: /, ''), help ? 0 : EXIT_USAGE);
-  }
+    .addHelpText('after', EXAMPLE);
+  parseCommandLine(command, args);
   return { sql: command.args[0] ?? '', flags: command.opts<Flags>() };
 }
 
