@@ -11,7 +11,8 @@ const MEGABYTE = 1024 * 1024;
 /** Every table of this machine through a query process, as the agent asks it; and the limits. */
 export async function run(root) {
   const tables = join(root, 'dist/apps/agent/src/tables');
-  const { QueryRunner, DEFAULT_LIMITS } = await import(join(tables, 'query/runner.js'));
+  const { QueryRunner } = await import(join(tables, 'query/runner.js'));
+  const { DEFAULT_LIMITS } = await import(join(tables, 'query/query.js'));
   const { TABLES } = await import(join(tables, 'registry.js'));
   const { loadCatalog } = await import(join(tables, 'catalog/catalog.js'));
   const runner = new QueryRunner();

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { type QuerySink } from '../tables/query/runner.js';
+import { type QuerySink } from '../tables/query/query.js';
 
 /** Where a command writes. */
 export interface Output {

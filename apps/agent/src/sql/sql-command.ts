@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { parseCommandLine, UsageError } from '../config/command-line.js';
 import { OsqueryRunner } from '../tables/query/osquery-runner.js';
-import { DEFAULT_LIMITS, QueryRunner, type QueryOutcome, type Runner } from '../tables/query/runner.js';
+import { DEFAULT_LIMITS, type QueryOutcome, type Runner } from '../tables/query/query.js';
+import { QueryRunner } from '../tables/query/runner.js';
 import { jsonSink, lineSink, tableSink, type Output } from './sinks.js';
 
 const EXIT_FAILED = 1;

@@ -21,8 +21,8 @@ export interface Statement {
 export class QueryError extends Error {
   constructor(
     message: string,
-    /** `time` and `memory`: it was stopped for its limit. */
-    readonly kind: 'error' | 'time' | 'memory' = 'error',
+    /** `time`, `memory`, `rows`: it was stopped at that limit. */
+    readonly kind: 'error' | 'time' | 'memory' | 'rows' = 'error',
   ) {
     super(message);
   }
@@ -88,6 +88,11 @@ export class QueryEngine {
     return [...this.warnings];
   }
 
+  /** The query under way could not go on for this long, for reasons that are not its own: its end moves. */
+  heldUp(milliseconds: number): void {
+    this.deadline += milliseconds;
+  }
+
   close(): void {
     this.database.close();
   }
@@ -120,7 +125,7 @@ export class QueryEngine {
         const rc = capi.sqlite3_step(pointer);
         if (rc === capi.SQLITE_DONE) return;
         if (rc !== capi.SQLITE_ROW) throw this.explain(rc);
-        if (rows >= limits.rows) throw new QueryError(`more than ${limits.rows} rows`);
+        if (rows >= limits.rows) throw new QueryError(`more than ${limits.rows} rows`, 'rows');
         yield this.sqlite.textRow(pointer, count);
       }
     } finally {

@@ -1,11 +1,14 @@
 import { QueryEngine, QueryError } from '../engine/engine.js';
 import { TABLES } from '../registry.js';
-import { type FromChild, type ToChild } from './messages.js';
+import { type ChildUsage, type FromChild, type ToChild } from './messages.js';
+import { rowTooLarge } from './query.js';
 
 /*
  * A process of its own for queries, so that whatever a query does can be ended by ending it. One query at a time; rows leave in
  * chunks, and the next chunk is computed when the last one has been taken.
  */
+
+type Query = Extract<ToChild, { t: 'query' }>;
 
 const CHUNK_ROWS = 500;
 const CHUNK_BYTES = 256 * 1024;
@@ -16,39 +19,50 @@ function say(message: FromChild): void {
   process.send?.(message);
 }
 
-async function answer(engine: QueryEngine, { sql, limits }: Extract<ToChild, { t: 'query' }>): Promise<void> {
+/** Hands rows over and waits until they have been taken: that time is not the query's. */
+async function hand(engine: QueryEngine, rows: (string | null)[][]): Promise<void> {
+  const waiting = new Promise<void>((resolve) => (taken = resolve));
+  const begun = performance.now();
+  say({ t: 'rows', rows });
+  await waiting;
+  engine.heldUp(performance.now() - begun);
+}
+
+async function answer(engine: QueryEngine, { sql, limits }: Query, before: NodeJS.CpuUsage): Promise<void> {
   const { columns, rows } = engine.prepare(sql, limits);
   say({ t: 'columns', columns });
   let chunk: (string | null)[][] = [];
   let bytes = 0;
+  let count = 0;
   for (const row of rows) {
+    const tooLarge = rowTooLarge(row, limits, (count += 1));
+    if (tooLarge !== null) throw new QueryError(tooLarge);
     chunk.push(row);
     for (const value of row) bytes += (value?.length ?? 0) + 8;
     if (chunk.length < CHUNK_ROWS && bytes < CHUNK_BYTES) continue;
-    const waiting = new Promise<void>((resolve) => (taken = resolve));
-    say({ t: 'rows', rows: chunk });
+    await hand(engine, chunk);
     chunk = [];
     bytes = 0;
-    await waiting;
   }
-  if (chunk.length > 0) {
-    const waiting = new Promise<void>((resolve) => (taken = resolve));
-    say({ t: 'rows', rows: chunk });
-    await waiting;
-  }
-  say({ t: 'end', warnings: engine.lastWarnings });
+  if (chunk.length > 0) await hand(engine, chunk);
+  say({ t: 'end', warnings: engine.lastWarnings, usage: usageSince(before) });
 }
 
-function failure(error: unknown, engine: QueryEngine): FromChild {
+function failure(error: unknown, engine: QueryEngine, before: NodeJS.CpuUsage): FromChild {
   const kind = error instanceof QueryError ? error.kind : 'error';
   const message = error instanceof Error ? error.message : String(error);
-  return { t: 'failed', kind, message, warnings: engine.lastWarnings };
+  return { t: 'failed', kind, message, warnings: engine.lastWarnings, usage: usageSince(before) };
+}
+
+function usageSince(before: NodeJS.CpuUsage): ChildUsage {
+  return { ...process.cpuUsage(before), residentBytes: process.memoryUsage.rss() };
 }
 
 const engine = await QueryEngine.open(TABLES, { memoryBytes: Number(process.argv[2]) });
 process.on('message', (message: ToChild) => {
-  if (message.t === 'more') taken();
-  else answer(engine, message).catch((error: unknown) => say(failure(error, engine)));
+  if (message.t === 'more') return taken();
+  const before = process.cpuUsage();
+  answer(engine, message, before).catch((error: unknown) => say(failure(error, engine, before)));
 });
 // Without its agent there is nobody to answer.
 process.on('disconnect', () => process.exit(0));

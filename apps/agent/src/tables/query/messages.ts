@@ -1,10 +1,23 @@
-import { type QueryLimits } from '../engine/engine.js';
+import { type QueryLimits as EngineLimits } from '../engine/engine.js';
 
 /** What the agent says to a query process. */
 export type ToChild =
-  | { readonly t: 'query'; readonly sql: string; readonly limits: QueryLimits }
+  | {
+      readonly t: 'query';
+      readonly sql: string;
+      readonly limits: EngineLimits & { readonly rowBytes?: number };
+    }
   /** The last rows have been taken; go on. */
   | { readonly t: 'more' };
+
+/** What a query cost, as its process sees it. */
+export interface ChildUsage {
+  /** Processor time of this query, microseconds. */
+  readonly user: number;
+  readonly system: number;
+  /** Memory that the process has now, bytes. */
+  readonly residentBytes: number;
+}
 
 /** What a query process answers. */
 export type FromChild =
@@ -12,10 +25,11 @@ export type FromChild =
   | { readonly t: 'columns'; readonly columns: readonly string[] }
   /** Answered with `more`: at most one of these is on its way. */
   | { readonly t: 'rows'; readonly rows: readonly (readonly (string | null)[])[] }
-  | { readonly t: 'end'; readonly warnings: readonly string[] }
+  | { readonly t: 'end'; readonly warnings: readonly string[]; readonly usage: ChildUsage }
   | {
       readonly t: 'failed';
-      readonly kind: 'error' | 'time' | 'memory';
+      readonly kind: 'error' | 'time' | 'memory' | 'rows';
       readonly message: string;
       readonly warnings: readonly string[];
+      readonly usage: ChildUsage;
     };

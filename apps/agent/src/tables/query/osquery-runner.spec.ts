@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { removeTemporary, temporaryDirectory } from '../../testing/temporary.js';
 import { OsqueryRunner } from './osquery-runner.js';
-import { DEFAULT_LIMITS, type QueryLimits } from './runner.js';
+import { DEFAULT_LIMITS, type QueryLimits } from './query.js';
 
 afterAll(removeTemporary);
 
@@ -65,4 +65,27 @@ it('ends it at its limits', async () => {
     error: 'more than 1000 rows',
     stats: { rows: 1000 },
   });
+});
+
+it('is cancelled, waiting or running', async () => {
+  const runner = new OsqueryRunner(osquery('exec sleep 60'));
+  const cancel = new AbortController();
+  const sink = { columns: () => undefined, rows: () => undefined };
+  const asked = Array.from({ length: 6 }, () => runner.run('select 1', sink, DEFAULT_LIMITS, cancel.signal));
+  cancel.abort();
+  for (const outcome of await Promise.all(asked)) expect(outcome.kind).toBe('cancelled');
+});
+
+it('is not believed blindly', async () => {
+  expect((await ask(osquery(`echo '{"a":'; exec sleep 60`), 'select 1')).error).toMatch(
+    /^osquery answered what is no JSON: /,
+  );
+  const large = osquery(`printf '[\\n  {"a":"%s"}\\n]\\n' 1234567890`);
+  expect(await ask(large, 'select 1', { rowBytes: 9 })).toMatchObject({
+    kind: 'error',
+    error: 'row 1 has 10 bytes, and a row can have 9: select less of it',
+  });
+  expect((await ask(large, 'x'.repeat(1024 * 1024))).error).toMatch(
+    /the query is too long for a command line$/,
+  );
 });

@@ -1,112 +1,229 @@
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
+import { type Readable } from 'node:stream';
 import { errorCode, errorMessage } from '../../platform/files.js';
-import { type QueryLimits, type QueryOutcome, type QuerySink, type Runner } from './runner.js';
+import { Deadline } from './deadline.js';
+import {
+  neverRan,
+  QUERIES_AT_ONCE,
+  rowTooLarge,
+  type QueryEndKind,
+  type QueryLimits,
+  type QueryOutcome,
+  type QuerySink,
+  type Runner,
+} from './query.js';
+import { Turns } from './turns.js';
+import { usageOf, type Usage } from './usage.js';
 
-const MEMORY_LOOK_MS = 50;
+const LOOK_MS = 50;
 const ERROR_BYTES = 64 * 1024;
 const CHUNK_ROWS = 500;
+const CHUNK_BYTES = 256 * 1024;
+
+/** Why a query was stopped, and in which words. */
+interface Stop {
+  readonly kind: QueryEndKind;
+  readonly error: string;
+}
+
+type End = { readonly code: number | null } | { readonly error: Error };
 
 /**
  * Asks osquery instead of our own tables, where the operator has it and says so: one process of `osqueryi`, or of
  * `osqueryd -S`, per query. Its rows, its errors; our limits.
  */
 export class OsqueryRunner implements Runner {
+  private readonly turns = new Turns(QUERIES_AT_ONCE);
+  private readonly busy = new Set<OsqueryProcess>();
+  private closed = false;
+
   /** @param binary path of osqueryi or osqueryd */
   constructor(private readonly binary: string) {}
 
-  run(sql: string, sink: QuerySink, limits: QueryLimits): Promise<QueryOutcome> {
-    const begun = performance.now();
-    const shell = path.basename(this.binary).startsWith('osqueryd') ? ['-S'] : [];
-    // Behind `--` a query is a query, whatever it begins with.
-    const child = spawn(this.binary, [...shell, '--json', '--disable_extensions', '--', sql], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      cwd: '/',
-    });
-    let killed: 'time' | 'memory' | 'rows' | null = null;
-    let rows = 0;
-    let peak = 0;
-    let said = '';
-    const stop = (why: typeof killed): void => {
-      killed ??= why;
-      child.kill('SIGKILL');
-    };
-    const deadline = setTimeout(() => stop('time'), limits.milliseconds);
-    const watch = setInterval(() => {
-      peak = Math.max(peak, residentBytes(child.pid));
-      if (peak > limits.memoryBytes) stop('memory');
-    }, MEMORY_LOOK_MS);
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (said.length < ERROR_BYTES) said += text;
-    });
-    const ended = new Promise<{ code: number | null } | { error: Error }>((resolve) => {
-      child.once('error', (error) => resolve({ error }));
-      child.once('close', (code) => resolve({ code }));
-    });
-    const read = (async (): Promise<void> => {
-      let names: string[] | null = null;
-      let chunk: (string | null)[][] = [];
-      // One object per line, between the brackets of a list.
-      for await (const line of createInterface({ input: child.stdout })) {
-        const text = line.trim().replace(/,$/, '');
-        if (!text.startsWith('{')) continue;
-        const row = JSON.parse(text) as Record<string, string>;
-        if (names === null) sink.columns((names = Object.keys(row)));
-        if (rows === limits.rows) return stop('rows');
-        rows += 1;
-        chunk.push(names.map((name) => row[name] ?? null));
-        if (chunk.length < CHUNK_ROWS) continue;
-        await sink.rows(chunk);
-        chunk = [];
-      }
-      if (chunk.length > 0) await sink.rows(chunk);
-    })();
-    return Promise.allSettled([read, ended]).then(([reading, ending]) => {
-      clearTimeout(deadline);
-      clearInterval(watch);
-      const end = ending.status === 'fulfilled' ? ending.value : { code: null };
-      const stats = {
-        rows,
-        milliseconds: Math.round(performance.now() - begun),
-        peakBytes: peak,
-        warnings: [],
-      };
-      return { error: this.errorOf(killed, limits, end, said, reading), stats };
-    });
-  }
-
-  close(): void {
-    // Nothing is kept between queries.
-  }
-
-  private errorOf(
-    killed: 'time' | 'memory' | 'rows' | null,
-    limits: QueryLimits,
-    end: { code: number | null } | { error: Error },
-    said: string,
-    reading: PromiseSettledResult<void>,
-  ): string | null {
-    if (killed === 'rows') return `more than ${limits.rows} rows`;
-    if (killed !== null) return `killed: ${killed}`;
-    if ('error' in end) {
-      const why = errorCode(end.error) === 'ENOENT' ? 'there is no such file' : errorMessage(end.error);
-      return `osquery (${this.binary}) could not be started: ${why}`;
+  /** See `Runner`. */
+  async run(sql: string, sink: QuerySink, limits: QueryLimits, signal?: AbortSignal): Promise<QueryOutcome> {
+    if (!(await this.turns.take(signal))) return neverRan();
+    try {
+      if (this.closed || signal?.aborted === true) return neverRan();
+      return await this.ask(new OsqueryProcess(this.binary, sql, limits), sink, signal);
+    } catch (error) {
+      return neverRan(notStarted(this.binary, error));
+    } finally {
+      this.turns.give();
     }
-    if (end.code !== 0)
-      return said.trim().replace(/^Error: /, '') || `osquery ended with exit code ${end.code}`;
-    return reading.status === 'rejected'
-      ? `osquery answered what is no JSON: ${errorMessage(reading.reason)}`
-      : null;
+  }
+
+  /** Ends every process; queries under way end as `cancelled`. */
+  close(): void {
+    this.closed = true;
+    for (const process of this.busy) process.cancel();
+  }
+
+  private async ask(process: OsqueryProcess, sink: QuerySink, signal?: AbortSignal): Promise<QueryOutcome> {
+    const cancel = (): void => process.cancel();
+    signal?.addEventListener('abort', cancel);
+    this.busy.add(process);
+    const outcome = await process.answer(sink);
+    this.busy.delete(process);
+    signal?.removeEventListener('abort', cancel);
+    return outcome;
   }
 }
 
-/** 0 where there is no /proc. */
-function residentBytes(pid: number | undefined): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
-  } catch {
-    return 0;
+/** One process for one query. */
+class OsqueryProcess {
+  private readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  private readonly lines: Interface;
+  private readonly deadline: Deadline;
+  private readonly ended: Promise<End>;
+  private stopped: Stop | null = null;
+  private rows = 0;
+  private peak = 0;
+  private last: Usage = { residentBytes: 0, userMs: 0, systemMs: 0 };
+  private said = '';
+
+  constructor(
+    private readonly binary: string,
+    sql: string,
+    private readonly limits: QueryLimits,
+  ) {
+    const shell = path.basename(binary).startsWith('osqueryd') ? ['-S'] : [];
+    // Behind `--` a query is a query, whatever it begins with.
+    this.child = spawn(binary, [...shell, '--json', '--disable_extensions', '--', sql], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: '/',
+    });
+    this.lines = createInterface({ input: this.child.stdout });
+    this.deadline = new Deadline(limits.milliseconds, () => this.stop('time', 'killed: time'));
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (this.said.length < ERROR_BYTES) this.said += text;
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve({ error }));
+      this.child.once('close', (code) => resolve({ code }));
+    });
   }
+
+  /** Never rejects: whatever goes wrong is the outcome. */
+  async answer(sink: QuerySink): Promise<QueryOutcome> {
+    const watch = setInterval(() => this.look(), LOOK_MS);
+    const [reading, ending] = await Promise.all([
+      this.read(sink).then(
+        () => null,
+        (error: unknown) => this.unread(error),
+      ),
+      this.ended,
+    ]);
+    this.deadline.pause();
+    clearInterval(watch);
+    const { userMs, systemMs } = this.last;
+    const stats = {
+      rows: this.rows,
+      milliseconds: Math.round(this.deadline.elapsed),
+      userMs,
+      systemMs,
+      peakBytes: this.peak,
+      warnings: [],
+    };
+    const failure = this.stopped?.error ?? this.complaint(ending, reading);
+    return { kind: this.stopped?.kind ?? (failure === null ? 'answered' : 'error'), error: failure, stats };
+  }
+
+  /** Ends it, as `cancelled`. */
+  cancel(): void {
+    this.stop('cancelled', 'cancelled');
+  }
+
+  private async read(sink: QuerySink): Promise<void> {
+    let names: string[] | null = null;
+    let chunk: (string | null)[][] = [];
+    let bytes = 0;
+    // One object per line, between the brackets of a list.
+    for await (const line of this.lines) {
+      if (this.stopped !== null) break;
+      const text = line.trim().replace(/,$/, '');
+      if (!text.startsWith('{')) continue;
+      const row = parseRow(text);
+      if (names === null) sink.columns((names = Object.keys(row)));
+      if (this.rows === this.limits.rows) {
+        this.stop('rows', `more than ${this.limits.rows} rows`);
+        break;
+      }
+      const values = names.map((name) => row[name] ?? null);
+      const tooLarge = rowTooLarge(values, this.limits, this.rows + 1);
+      if (tooLarge !== null) {
+        this.stop('error', tooLarge);
+        break;
+      }
+      this.rows += 1;
+      chunk.push(values);
+      bytes += text.length;
+      if (chunk.length < CHUNK_ROWS && bytes < CHUNK_BYTES) continue;
+      await this.hand(sink, chunk);
+      chunk = [];
+      bytes = 0;
+    }
+    if (chunk.length > 0) await this.hand(sink, chunk);
+  }
+
+  /** Hands rows over; the time until they have been taken is not the query's. */
+  private async hand(sink: QuerySink, rows: (string | null)[][]): Promise<void> {
+    this.deadline.pause();
+    await sink.rows(rows);
+    if (this.stopped === null) this.deadline.resume();
+  }
+
+  private look(): void {
+    const seen = usageOf(this.child.pid);
+    if (seen.residentBytes > 0) this.last = seen;
+    this.peak = Math.max(this.peak, seen.residentBytes);
+    if (this.peak > this.limits.memoryBytes) this.stop('memory', 'killed: memory');
+  }
+
+  private stop(kind: QueryEndKind, error: string): void {
+    this.stopped ??= { kind, error };
+    this.close();
+  }
+
+  private close(): void {
+    this.child.kill('SIGKILL');
+    // Whatever it may have started can hold these open for longer than it lives.
+    this.lines.close();
+    this.child.stdout.destroy();
+    this.child.stderr.destroy();
+  }
+
+  private unread(error: unknown): string {
+    this.close();
+    return errorMessage(error);
+  }
+
+  /** What osquery itself says counts for more than what could be read of it. */
+  private complaint(end: End, reading: string | null): string | null {
+    if ('error' in end) return notStarted(this.binary, end.error);
+    if (end.code === 0) return reading;
+    if (end.code === null) return reading ?? 'osquery was killed';
+    return this.said.trim().replace(/^Error: /, '') || `osquery ended with exit code ${end.code}`;
+  }
+}
+
+function parseRow(text: string): Record<string, string> {
+  try {
+    return JSON.parse(text) as Record<string, string>;
+  } catch (error) {
+    throw new Error(`osquery answered what is no JSON: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+function notStarted(binary: string, error: unknown): string {
+  const code = errorCode(error);
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'E2BIG'
+        ? 'the query is too long for a command line'
+        : errorMessage(error);
+  return `osquery (${binary}) could not be started: ${why}`;
 }

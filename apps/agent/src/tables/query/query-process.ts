@@ -1,0 +1,164 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Deadline } from './deadline.js';
+import { type ChildUsage, type FromChild, type ToChild } from './messages.js';
+import { type QueryEndKind, type QueryLimits, type QueryOutcome, type QuerySink } from './query.js';
+import { usageOf, type Usage } from './usage.js';
+
+/** A query that does not stop by itself at its limit is stopped by ending its process, this much later. */
+const GRACE_MS = 200;
+const MEMORY_LOOK_MS = 50;
+const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
+
+/** One process, one query at a time. */
+export class QueryProcess {
+  private readonly child: ChildProcess;
+  private readonly ready: Promise<void>;
+  private readonly baseBytes: Promise<number>;
+  private ended = false;
+  private cancelled = false;
+  private stop: (kind: QueryEndKind, error: string) => void = () => this.kill();
+  /** Whether it can be asked again. */
+  usable = true;
+
+  /** @param memoryBytes bound of every query in it, beyond what the process begins with */
+  constructor(readonly memoryBytes: number) {
+    const megabytes = Math.ceil(memoryBytes / 1024 / 1024) + 64;
+    this.child = fork(CHILD, [String(memoryBytes)], {
+      execArgv: [`--max-old-space-size=${megabytes}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      cwd: '/',
+    });
+    // The host's own work comes first.
+    if (this.child.pid !== undefined) setPriority(this.child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    this.ready = new Promise((resolve) => {
+      this.child.once('message', () => resolve());
+      this.child.once('exit', () => resolve());
+      this.child.once('error', () => resolve());
+    });
+    const end = (): void => {
+      this.ended = true;
+      this.usable = false;
+    };
+    this.child.once('exit', end).once('error', end);
+    this.baseBytes = this.ready.then(() => usageOf(this.child.pid).residentBytes);
+  }
+
+  /** Never rejects: whatever goes wrong is the outcome. */
+  async query(sql: string, sink: QuerySink, limits: QueryLimits): Promise<QueryOutcome> {
+    const base = await this.baseBytes;
+    const measured = new Measurements(this.child.pid, base);
+    if (this.ended || this.cancelled) {
+      this.kill();
+      const error = this.cancelled ? 'cancelled' : 'the query process could not be started';
+      return measured.outcome(this.cancelled ? 'cancelled' : 'error', error, 0);
+    }
+    return new Promise((resolve) => {
+      const finish = (kind: QueryEndKind, error: string | null, end?: Reading): void => {
+        deadline.pause();
+        clearInterval(watch);
+        this.child.off('message', hear);
+        this.child.off('exit', lost);
+        this.stop = () => this.kill();
+        resolve(measured.outcome(kind, error, deadline.elapsed, end));
+      };
+      this.stop = (kind, error) => {
+        measured.look();
+        this.kill();
+        finish(kind, error);
+      };
+      const lost = (): void => this.stop('error', 'the query process died');
+      const hear = (message: FromChild): void => {
+        switch (message.t) {
+          case 'ready':
+            return;
+          case 'columns':
+            return sink.columns(message.columns);
+          case 'rows':
+            measured.rows += message.rows.length;
+            deadline.pause();
+            Promise.resolve(sink.rows(message.rows)).then(
+              () => {
+                if (!this.usable) return;
+                deadline.resume();
+                this.say({ t: 'more' });
+              },
+              (error: unknown) => this.stop('error', `the rows were not taken: ${String(error)}`),
+            );
+            return;
+          case 'end':
+            return finish('answered', null, message);
+          case 'failed':
+            // What SQLite held when it ran out of memory is not worth keeping.
+            if (message.kind === 'memory') this.kill();
+            return finish(message.kind, message.message, message);
+        }
+      };
+      const deadline = new Deadline(limits.milliseconds + GRACE_MS, () => this.stop('time', 'killed: time'));
+      const watch = setInterval(() => {
+        if (measured.look() - base > limits.memoryBytes) this.stop('memory', 'killed: memory');
+      }, MEMORY_LOOK_MS);
+      this.child.on('message', hear);
+      this.child.once('exit', lost);
+      const { milliseconds, rows, rowBytes } = limits;
+      this.say({ t: 'query', sql, limits: { milliseconds, rows, rowBytes } });
+    });
+  }
+
+  /** Ends the query that runs, as `cancelled`, and the process with it. */
+  cancel(): void {
+    this.cancelled = true;
+    this.stop('cancelled', 'cancelled');
+  }
+
+  kill(): void {
+    this.usable = false;
+    this.child.kill('SIGKILL');
+  }
+
+  private say(message: ToChild): void {
+    if (this.child.connected) this.child.send(message);
+  }
+}
+
+/** What a process says at the end of a query. */
+type Reading = { readonly warnings: readonly string[]; readonly usage: ChildUsage };
+
+/** What one query costs: seen from outside while it runs, told by its process when it ends in peace. */
+class Measurements {
+  rows = 0;
+  private peak: number;
+  private readonly before: Usage;
+  private last: Usage;
+
+  constructor(
+    private readonly pid: number | undefined,
+    baseBytes: number,
+  ) {
+    this.before = this.last = usageOf(pid);
+    this.peak = baseBytes;
+  }
+
+  /** Looks at the process; returns the memory that it has, bytes. */
+  look(): number {
+    const seen = usageOf(this.pid);
+    if (seen.residentBytes > 0) this.last = seen;
+    this.peak = Math.max(this.peak, seen.residentBytes);
+    return seen.residentBytes;
+  }
+
+  outcome(kind: QueryEndKind, error: string | null, milliseconds: number, end?: Reading): QueryOutcome {
+    const stats = {
+      rows: this.rows,
+      milliseconds: Math.round(milliseconds),
+      userMs: end === undefined ? this.last.userMs - this.before.userMs : Math.round(end.usage.user / 1000),
+      systemMs:
+        end === undefined ? this.last.systemMs - this.before.systemMs : Math.round(end.usage.system / 1000),
+      peakBytes: Math.max(this.peak, end?.usage.residentBytes ?? 0),
+      warnings: end?.warnings ?? [],
+    };
+    return { kind, error, stats };
+  }
+}
