@@ -1,20 +1,37 @@
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { z } from 'zod';
-import { Order, ReasonCode, Run, type RunAck, ServerEvent, Stop, type StopAck } from '#libs/protocol/index';
+import {
+  Order,
+  QueryEnd,
+  QueryOrder,
+  ReasonCode,
+  Run,
+  type RunAck,
+  ServerEvent,
+  Stop,
+  type StopAck,
+} from '#libs/protocol/index';
 import { AttemptsService } from './attempts/attempts.service.js';
+import { QueriesService } from './queries/queries.service.js';
 
 const LooseRun = z.object({ orders: z.array(z.looseObject({ attempt_id: z.uuid() })) });
+const LooseQuery = z.object({
+  queries: z.array(z.looseObject({ campaign_id: z.number().int().positive() })),
+});
 
 /**
- * What the server may ask of an agent. The return value is the acknowledgement.
+ * What the server may ask of an agent. The return value is the acknowledgement; queries have none.
  *
  * Not named `*.controller.ts`: the OpenAPI plugin of the build would add an import of @nestjs/swagger to it, which
  * costs an agent 8 MB and a third of a second at start.
  */
 @Controller()
 export class AgentHandlers {
-  constructor(@Inject(AttemptsService) private readonly attempts: AttemptsService) {}
+  constructor(
+    @Inject(AttemptsService) private readonly attempts: AttemptsService,
+    @Inject(QueriesService) private readonly queries: QueriesService,
+  ) {}
 
   /** Takes orders: each is in the journal, synced, or refused for good, before this answers. */
   @MessagePattern(ServerEvent.run)
@@ -40,5 +57,20 @@ export class AgentHandlers {
   @MessagePattern(ServerEvent.stop)
   async stop(@Payload() data: unknown): Promise<StopAck> {
     return { answers: await this.attempts.stop(Stop.parse(data).attempts) };
+  }
+
+  /** Begins to answer live queries; one that makes no sense must not cost the others an answer. */
+  @MessagePattern(ServerEvent.query)
+  query(@Payload() data: unknown): void {
+    const { queries } = LooseQuery.parse(data);
+    const each = queries.map((query) => ({ id: query.campaign_id, query: QueryOrder.safeParse(query) }));
+    this.queries.start(each.flatMap(({ query }) => (query.success ? [query.data] : [])));
+    this.queries.refuseUnreadable(each.filter(({ query }) => !query.success).map(({ id }) => id));
+  }
+
+  /** Ends queries that nobody waits for any more. */
+  @MessagePattern(ServerEvent.queryEnd)
+  queryEnd(@Payload() data: unknown): void {
+    this.queries.end(QueryEnd.parse(data).campaign_ids);
   }
 }

@@ -1,16 +1,20 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AgentHandlers } from './agent.handlers.js';
 import { AttemptsService } from './attempts/attempts.service.js';
+import { QueriesService } from './queries/queries.service.js';
 
 /** The agent's message handlers over parts that were opened before Nest starts (a lock or a disk may refuse). */
 @Module({})
 export class AgentModule {
-  /** The module around one agent's attempts. */
-  static with(attempts: AttemptsService): DynamicModule {
+  /** The module around one agent's attempts and queries. */
+  static with(attempts: AttemptsService, queries: QueriesService): DynamicModule {
     return {
       module: AgentModule,
       controllers: [AgentHandlers],
-      providers: [{ provide: AttemptsService, useValue: attempts }],
+      providers: [
+        { provide: AttemptsService, useValue: attempts },
+        { provide: QueriesService, useValue: queries },
+      ],
     };
   }
 }

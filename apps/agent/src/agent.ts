@@ -14,6 +14,10 @@ import { Journal } from './journal/journal.js';
 import { errorMessage } from './platform/files.js';
 import { type AgentLogger, nestLogger } from './platform/logger.js';
 import { ServerClock } from './platform/server-clock.js';
+import { QueriesService } from './queries/queries.service.js';
+import { OsqueryRunner } from './tables/query/osquery-runner.js';
+import { type Runner } from './tables/query/query.js';
+import { QueryRunner } from './tables/query/runner.js';
 import { AgentLink } from './transport/agent-link.js';
 import { Reporter } from './transport/reporter.js';
 import { SocketClientStrategy } from './transport/socket-client.strategy.js';
@@ -28,6 +32,7 @@ export class Agent {
   private constructor(
     private readonly app: INestMicroservice,
     private readonly attempts: AttemptsService,
+    private readonly queries: QueriesService,
     private readonly reporter: Reporter,
     private readonly facts: FactsService,
     private readonly journal: Journal,
@@ -57,6 +62,7 @@ export class Agent {
         parallelSlots,
         scriptsEnabled,
       });
+      const queries = new QueriesService(queryRunner(options), log);
       const machine = identifyMachine(stateDir);
       const identities = new IdentityStore(stateDir, options.server);
       const link = new AgentLink({
@@ -65,20 +71,24 @@ export class Agent {
         identities,
         journal,
         attempts,
+        queries,
         reporter,
         facts,
         clock,
         log,
       });
-      const app = await NestFactory.createMicroservice<MicroserviceOptions>(AgentModule.with(attempts), {
-        strategy: new SocketClientStrategy(link, log),
-        logger: nestLogger(log),
-        abortOnError: false,
-      });
+      const app = await NestFactory.createMicroservice<MicroserviceOptions>(
+        AgentModule.with(attempts, queries),
+        {
+          strategy: new SocketClientStrategy(link, log),
+          logger: nestLogger(log),
+          abortOnError: false,
+        },
+      );
       const recovered = attempts.recover();
       await app.listen();
       recovered.catch((error: unknown) => log.error({ err: errorMessage(error) }, 'recovery failed'));
-      return new Agent(app, attempts, reporter, facts, journal, lock, log);
+      return new Agent(app, attempts, queries, reporter, facts, journal, lock, log);
     } catch (error) {
       lock.release();
       throw error;
@@ -94,13 +104,19 @@ export class Agent {
   private async stopOnce(reason: string): Promise<void> {
     this.log.info({ reason }, 'stopping');
     this.facts.stop();
-    await this.attempts.shutdown();
+    await Promise.all([this.attempts.shutdown(), this.queries.shutdown()]);
     if (this.reporter.connected) await this.reporter.flush(LAST_WORDS_MS);
     await this.app.close();
     await this.journal.close();
     this.lock.release();
     this.log.info('stopped');
   }
+}
+
+/** Who answers live queries on this host; null: nobody. */
+function queryRunner({ queriesEnabled, osquery }: AgentOptions): Runner | null {
+  if (!queriesEnabled) return null;
+  return osquery === null ? new QueryRunner() : new OsqueryRunner(osquery);
 }
 
 function openJournal(directory: string, log: AgentLogger): Journal {

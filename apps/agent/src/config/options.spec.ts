@@ -53,6 +53,13 @@ describe('the agent’s settings', () => {
     });
   });
 
+  it('say who answers live queries', () => {
+    expect(parseOptions(server, none)).toMatchObject({ queriesEnabled: true, osquery: null });
+    const given = parseOptions([...server, '--disable-queries', '--osquery', './osqueryi'], none);
+    expect(given).toMatchObject({ queriesEnabled: false, osquery: path.resolve('osqueryi') });
+    expect(parseOptions([...server, '--osquery', 'osqueryi'], none).osquery).toBe('osqueryi');
+  });
+
   it('take the secret from a file', () => {
     const file = path.join(temporaryDirectory(), 'secret');
     fs.writeFileSync(file, 'in-a-file\n');
@@ -66,6 +73,7 @@ describe('the agent’s settings', () => {
     [[...server, '--label', 'nonsense'], {}, /must be key=value/],
     [[...server, '--label', 'a=b c'], {}, /must be key=value/],
     [[...server, '--enroll-secret-file', '/no/such'], {}, /cannot be read \(ENOENT\)/],
+    [[...server, '--osquery', ''], {}, /--osquery must be the path/],
     [[...server, '--bogus'], {}, /unknown option/],
     [[...server, 'extra'], {}, /extra|too many arguments/],
     [server, { MUSTER_LOG_LEVEL: 'loud' }, /log level "loud"/],

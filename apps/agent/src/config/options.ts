@@ -18,6 +18,9 @@ export interface AgentOptions {
   readonly hostname: string;
   readonly labels: AgentLabels;
   readonly scriptsEnabled: boolean;
+  readonly queriesEnabled: boolean;
+  /** osqueryi or osqueryd, to be asked instead of our own tables: a path, or a name to be found in PATH. */
+  readonly osquery: string | null;
   readonly parallelSlots: number;
   readonly interpreters: readonly string[] | null;
   readonly logLevel: LogLevel;
@@ -33,6 +36,8 @@ interface Flags {
   hostname?: string;
   label?: string[];
   disableScripts?: boolean;
+  disableQueries?: boolean;
+  osquery?: string;
   parallel?: string;
   logLevel?: string;
 }
@@ -57,6 +62,8 @@ export function parseOptions(args: readonly string[], env: AgentEnvironment): Ag
     hostname,
     labels: labelsOf(flags.label ?? []),
     scriptsEnabled: flags.disableScripts !== true,
+    queriesEnabled: flags.disableQueries !== true,
+    osquery: osqueryOf(flags.osquery),
     parallelSlots: slots(flags.parallel),
     interpreters: interpretersOf(env.scriptInterpreters),
     logLevel: logLevelOf(flags.logLevel ?? env.logLevel ?? 'info'),
@@ -76,6 +83,8 @@ function parseFlags(args: readonly string[]): Flags {
     .option('--hostname <name>', "shown name of this host (default: the system's)")
     .option('--label <key=value>', 'address this host as key:value; may be repeated', collect)
     .option('--disable-scripts', 'refuse everything that would run something')
+    .option('--disable-queries', 'answer no live queries')
+    .option('--osquery <path>', 'ask this osqueryi or osqueryd, not our own tables')
     .option('--parallel <n>', `commands at once, 1 to 1024 (default: ${defaultSlots()})`)
     .option('--log-level <level>', 'error, warn, info or debug (default: info)')
     .addHelpText('after', EXAMPLE);
@@ -133,6 +142,13 @@ function slots(text: string | undefined): number {
   if (!Number.isInteger(count) || count < 1 || count > 1024)
     throw new UsageError('--parallel must be 1 to 1024');
   return count;
+}
+
+function osqueryOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (text === '') throw new UsageError('--osquery must be the path of osqueryi or osqueryd');
+  // Queries do not run in the directory where the agent was started.
+  return text.includes(path.sep) ? path.resolve(text) : text;
 }
 
 function interpretersOf(text: string | undefined): readonly string[] | null {

@@ -5,6 +5,7 @@ import { Server, type Socket } from 'socket.io';
 import {
   AGENTS_NAMESPACE,
   AgentEvent,
+  Answer,
   EnrollRequest,
   HandshakeRefusal,
   Hello,
@@ -14,13 +15,15 @@ import {
   ServerEvent,
   StopAck,
   toBytes,
+  type AnswerAck,
   type Ending,
   type Order,
+  type QueryOrder,
   type Report,
   type ReportAck,
 } from './protocol.js';
 
-type Answer = (reports: Report[]) => ReportAck | null;
+type ReportAnswer = (reports: Report[]) => ReportAck | null;
 
 /** What the server keeps of an attempt, as a ledger would: chunks by number, duplicates ignored. */
 export interface Ledger {
@@ -37,6 +40,12 @@ export class ProtocolServer {
   readonly hellos: Hello[] = [];
   readonly messages: Report[][] = [];
   readonly ledger = new Map<string, Ledger>();
+  /** Every part of an answer to a query that was said, in order, repeated ones too. */
+  readonly answers: Answer[] = [];
+  /** The parts that were acknowledged, by campaign; a part 0 begins anew. */
+  readonly stored = new Map<number, Answer[]>();
+  /** Decides how the parts of answers are acknowledged. */
+  answerAck: (answer: Answer) => AnswerAck | Promise<AnswerAck> = () => ({ ok: true, status: 'ok' });
   /** Told in the next hello's answer. */
   stale: string[] = [];
   /** Statuses that the next enrolments get. */
@@ -44,7 +53,7 @@ export class ProtocolServer {
   /** Ahead of the agent's clock. */
   clockOffset = 0;
   nodeKeys = new Set<string>();
-  private answer: Answer = (reports) => ({
+  private answer: ReportAnswer = (reports) => ({
     ok: true,
     answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })),
   });
@@ -102,7 +111,7 @@ export class ProtocolServer {
   }
 
   /** Decides how reports are answered from now on; null: not at all. */
-  answerReports(answer: Answer | null): void {
+  answerReports(answer: ReportAnswer | null): void {
     this.answer =
       answer ??
       ((reports) => ({ ok: true, answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) }));
@@ -133,6 +142,26 @@ export class ProtocolServer {
       attempts: [{ attempt_id, reason, message: 'by ann' }],
     });
     return StopAck.parse(ack).answers[0]?.state;
+  }
+
+  /** Asks live queries. */
+  async query(...queries: QueryOrder[]): Promise<void> {
+    await this.until(() => this.connected);
+    this.socket?.emit(ServerEvent.query, { queries });
+  }
+
+  /** Wants no answers to these campaigns any more. */
+  endQueries(...campaign_ids: number[]): void {
+    this.socket?.emit(ServerEvent.queryEnd, { campaign_ids });
+  }
+
+  /** An answer to a query as a whole, once its last part is acknowledged. */
+  async answered(campaign: number): Promise<Answer & { ending: NonNullable<Answer['ending']> }> {
+    await this.until(() => this.stored.get(campaign)?.at(-1)?.ending !== undefined);
+    const parts = this.stored.get(campaign) ?? [];
+    const last = parts.at(-1);
+    if (last?.ending === undefined) throw new Error('unreachable');
+    return { ...last, ending: last.ending, rows: parts.flatMap(({ rows }) => rows) };
   }
 
   /** The attempt's ending, once it is reported. */
@@ -182,10 +211,27 @@ export class ProtocolServer {
       if (answer !== null) ack(answer);
       this.changed();
     });
+    socket.on(AgentEvent.answer, (data: unknown, ack: (answer: AnswerAck) => void) => {
+      const answer = Answer.parse(data);
+      this.answers.push(answer);
+      void Promise.resolve(this.answerAck(answer)).then((verdict) => {
+        if (verdict.ok && verdict.status === 'ok') this.keep(answer);
+        ack(verdict);
+        this.changed();
+      });
+      this.changed();
+    });
     socket.on('disconnect', () => {
       if (this.socket === socket) this.socket = null;
       this.changed();
     });
+  }
+
+  private keep(answer: Answer): void {
+    const parts = answer.part === 0 ? [] : (this.stored.get(answer.campaign_id) ?? []);
+    if (answer.part !== parts.length)
+      throw new Error(`part ${answer.part} came where ${parts.length} was due`);
+    this.stored.set(answer.campaign_id, [...parts, answer]);
   }
 
   private store(report: Report): void {
@@ -239,4 +285,17 @@ export function orderFor(payload: Order['payload'], more: Partial<Order> = {}): 
 /** A shell line as an order. */
 export function shellOrder(command: string, more: Partial<Order> = {}): Order {
   return orderFor({ type: 'shell', command }, more);
+}
+
+/** A live query as the server would ask it. */
+export function queryOrder(
+  campaign_id: number,
+  sql: string,
+  limits: Partial<QueryOrder['limits']> = {},
+): QueryOrder {
+  return {
+    campaign_id,
+    sql,
+    limits: { milliseconds: 60_000, memory_bytes: 256 * 1024 * 1024, rows: 100_000, ...limits },
+  };
 }

@@ -10,6 +10,7 @@ import { errorMessage } from '../platform/files.js';
 import { type AgentLogger } from '../platform/logger.js';
 import { type ServerClock } from '../platform/server-clock.js';
 import { AGENT_VERSION } from '../platform/version.js';
+import { type QueriesService } from '../queries/queries.service.js';
 import { Backoff } from './backoff.js';
 import { type Reporter } from './reporter.js';
 import { Session, type SessionEnd } from './session.js';
@@ -24,6 +25,7 @@ export interface LinkParts {
   readonly identities: IdentityStore;
   readonly journal: Journal;
   readonly attempts: AttemptsService;
+  readonly queries: QueriesService;
   readonly reporter: Reporter;
   readonly facts: FactsService;
   readonly clock: ServerClock;
@@ -59,7 +61,7 @@ export class AgentLink {
   }
 
   private async keepConnected(onOrder: (event: string, data: unknown) => Promise<unknown>): Promise<void> {
-    const { options, identities, reporter, facts } = this.parts;
+    const { options, identities, reporter, queries, facts } = this.parts;
     while (!this.closed) {
       const identity = identities.load() ?? (await this.tryToEnroll());
       if (identity === null) continue;
@@ -72,6 +74,7 @@ export class AgentLink {
       const end = await session.run();
       this.session = null;
       reporter.use(null);
+      queries.use(null);
       facts.disconnected();
       if (!this.closed) await this.afterLoss(end);
     }
@@ -135,11 +138,12 @@ export class AgentLink {
   }
 
   private ready(session: Session, ack: HelloAck & { ok: true }): void {
-    const { attempts, clock, facts, log, reporter } = this.parts;
+    const { attempts, clock, facts, log, queries, reporter } = this.parts;
     log.info({ host_id: ack.host_id, since_start_ms: Math.round(performance.now()) }, 'connected');
     clock.set(ack.server_time);
     attempts.stale(ack.stale);
     reporter.use(session);
+    queries.use(session);
     facts.connected((changed) => session.sendFacts(changed));
   }
 

@@ -3,19 +3,24 @@ import { Decoder, Encoder } from 'socket.io-parser';
 import {
   AGENTS_NAMESPACE,
   AgentEvent,
+  AnswerAck,
   FactsAck,
   HelloAck,
   Limits,
   PROTOCOL_VERSION,
   ReportAck,
   ServerEvent,
+  type Answer,
   type HostFacts,
   type Hello,
   type Report,
 } from '#libs/protocol/index';
+import { type AnswerChannel } from '../queries/answering.js';
 import { type ReportChannel } from './reporter.js';
 
 const ACK_TIMEOUT_MS = 10_000;
+/** When many hosts answer at once, the last of them waits for the server to store all the others' rows. */
+const ANSWER_ACK_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 
 /** An order may bring contents and standard input as bytes: two attachments each, where the default takes ten in all. */
@@ -45,7 +50,7 @@ export interface SessionHandlers {
 }
 
 /** One connection to the server, from the dial to the loss. Each gets a socket of its own: nothing is left over. */
-export class Session implements ReportChannel {
+export class Session implements ReportChannel, AnswerChannel {
   private readonly socket: Socket;
   private closed = false;
   private hangUp: () => void = () => undefined;
@@ -112,6 +117,11 @@ export class Session implements ReportChannel {
     return ReportAck.parse(await this.ask(AgentEvent.report, { reports }));
   }
 
+  /** Tells one part of an answer to a query. */
+  async answer(part: Answer): Promise<AnswerAck> {
+    return AnswerAck.parse(await this.ask(AgentEvent.answer, part, ANSWER_ACK_TIMEOUT_MS));
+  }
+
   /** Tells changed facts; false when the server could not take them. */
   async sendFacts(facts: HostFacts): Promise<boolean> {
     return FactsAck.parse(await this.ask(AgentEvent.facts, { facts })).ok;
@@ -136,9 +146,9 @@ export class Session implements ReportChannel {
     }
   }
 
-  private async ask(event: string, data: unknown): Promise<unknown> {
+  private async ask(event: string, data: unknown, timeoutMs = ACK_TIMEOUT_MS): Promise<unknown> {
     // A socket that is not connected would keep the message and send it some other time.
     if (!this.socket.connected) throw new Error('not connected');
-    return this.socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, data);
+    return this.socket.timeout(timeoutMs).emitWithAck(event, data);
   }
 }
