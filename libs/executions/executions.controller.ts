@@ -11,7 +11,7 @@ import {
 import { type Request, type Response } from 'express';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
-import { ErrorEnvelopeDto } from '#libs/platform/http/index';
+import { closed, ErrorEnvelopeDto, sendEvents } from '#libs/platform/http/index';
 import {
   CancelQueryDto,
   ExecutionDto,
@@ -22,7 +22,6 @@ import {
   OutputQueryDto,
 } from './executions.dto.js';
 import { ExecutionsService } from './executions.service.js';
-import { closed, sendEvents } from './results/server-sent-events.js';
 
 const MAX_WAIT_SECONDS = 300;
 

@@ -14,8 +14,7 @@ import {
 import { type Request, type Response } from 'express';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
-import { ErrorEnvelopeDto } from '#libs/platform/http/index';
-import { closed } from '../results/server-sent-events.js';
+import { closed, ErrorEnvelopeDto } from '#libs/platform/http/index';
 import { ScriptResultsService } from './script-results.service.js';
 import {
   RunScriptDto,

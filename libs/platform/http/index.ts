@@ -5,4 +5,5 @@ export { AllExceptionsFilter } from './exception.filter.js';
 export { IdPipe, isUuid } from './id.pipe.js';
 export { ListQueryDto, listOptions, type ListOptions } from './list-query.dto.js';
 export { fleetVersions, methodsAt, numericIds, type RouteLayer } from './routing.js';
+export { closed, sendEvents, type ServerSentEvent } from './server-sent-events.js';
 export { DtoPipe } from './validation.pipe.js';
