@@ -4,6 +4,7 @@
  * - `invalid`: readable, but breaks a rule; `invalid_unknown` and `invalid_conflict` are the same for a named field
  *   whose value refers to something absent, or clashes with what is there
  * - `role_refused`: roles that make no sense, with a number that says how
+ * - `permission_denied`: nobody may, whatever their role, because an administrator has switched it off; said without detail
  * - `refused`: well formed and allowed, yet the thing asked about cannot do it now
  */
 export const ERROR_CODES = [
@@ -14,6 +15,7 @@ export const ERROR_CODES = [
   'password_reset_required',
   'forbidden',
   'switched_off',
+  'permission_denied',
   'not_found',
   'method_not_allowed',
   'already_exists',

@@ -20,6 +20,7 @@ const FLEET_ERRORS: Record<ErrorCode, FleetClass> = {
   login_failed: { status: 401, message: 'Authentication failed', uuid: true },
   forbidden: { status: 403, message: 'forbidden', uuid: true },
   switched_off: { status: 403, message: 'Forbidden', uuid: true },
+  permission_denied: { status: 403, message: 'Permission Denied', uuid: true, bare: true },
   not_found: { status: 404, message: 'Resource Not Found', uuid: false },
   method_not_allowed: { status: 405, message: 'Method Not Allowed', uuid: false },
   already_exists: { status: 409, message: 'Resource Already Exists', uuid: true },
