@@ -2,3 +2,4 @@ export { TransactionEvent } from './transaction-event.js';
 export { connectDatabase, dataSourceOptions } from './connect.js';
 export { Database, isConnectionError, sqlState, type Statement, Transaction, violated } from './database.js';
 export { DatabaseModule } from './database.module.js';
+export { listSql, type ListSource } from './list-sql.js';

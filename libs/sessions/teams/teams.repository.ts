@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction, violated } from '#libs/platform/database/index';
+import { Database, listSql, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
-import { listSql } from '../list-sql.js';
 
 /** A team, with how many belong to it. */
 export interface TeamView {

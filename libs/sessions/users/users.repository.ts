@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type Role } from '#libs/platform/auth/index';
-import { Database, type Transaction } from '#libs/platform/database/index';
+import { Database, listSql, type Transaction } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
-import { listSql } from '../list-sql.js';
 import { type Roles } from './roles.js';
 
 /** A team as its members see it. */

@@ -1,4 +1,4 @@
-import { type ListOptions } from '#libs/platform/http/index';
+import { type ListOptions } from '../http/list-query.dto.js';
 
 /** What a list is made from. */
 export interface ListSource {
@@ -12,8 +12,11 @@ export interface ListSource {
   readonly search: readonly string[];
 }
 
-/** The statement behind one page of a list; without `order_key` by id. */
-export function listSql(source: ListSource, options: ListOptions): { text: string; values: unknown[] } {
+/** The statement behind one page of a list; without `order_key` by id; without a limit all of it. */
+export function listSql(
+  source: ListSource,
+  options: Omit<ListOptions, 'limit'> & { readonly limit: number | null },
+): { text: string; values: unknown[] } {
   const values = [...source.values];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ['true'];

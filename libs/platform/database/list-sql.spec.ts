@@ -1,4 +1,4 @@
-import { type ListOptions } from '#libs/platform/http/index';
+import { type ListOptions } from '../http/list-query.dto.js';
 import { listSql } from './list-sql.js';
 
 const SOURCE = {
