@@ -1,4 +1,4 @@
-import { EnrollSecret, Enrolment, Host } from '#libs/agents/index';
+import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/index';
 import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
@@ -16,6 +16,8 @@ export const ENTITIES = [
   Enrolment,
   Execution,
   Host,
+  Label,
+  LabelMember,
   Organization,
   OutputChunk,
   Script,

@@ -7,20 +7,29 @@ import { HostTransfersController } from './host-transfers.controller.js';
 import { HostTransfersService } from './host-transfers.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
+import { LabelMembership } from './labels/label-membership.service.js';
+import { LabelsController } from './labels/labels.controller.js';
+import { LabelsRepository } from './labels/labels.repository.js';
+import { LabelsService } from './labels/labels.service.js';
 import { PresenceService } from './presence.service.js';
+import { TargetsService } from './targets.service.js';
 import { TranslationsService } from './translations.service.js';
 
 @Module({
-  controllers: [HostsController, HostTransfersController, EnrolmentController],
+  controllers: [HostsController, HostTransfersController, EnrolmentController, LabelsController],
   providers: [
     HostsService,
     HostListRepository,
     HostRemovals,
     HostTransfersService,
     EnrolmentService,
+    LabelMembership,
+    LabelsRepository,
+    LabelsService,
     PresenceService,
+    TargetsService,
     TranslationsService,
   ],
-  exports: [HostRemovals, HostsService, PresenceService],
+  exports: [HostRemovals, HostsService, LabelMembership, PresenceService, TargetsService],
 })
 export class AgentsModule {}

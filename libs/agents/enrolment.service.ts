@@ -7,6 +7,7 @@ import { Audit } from '#libs/platform/audit/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
+import { LabelMembership } from './labels/label-membership.service.js';
 import { createNodeKey, hashNodeKey } from './node-keys.js';
 import { derivedUuid } from './uuid.js';
 
@@ -45,6 +46,7 @@ export class EnrolmentService implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
+    private readonly labels: LabelMembership,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'dataDir' | 'enrollSecret'>,
   ) {}
 
@@ -95,6 +97,7 @@ export class EnrolmentService implements OnApplicationBootstrap {
     const host = await this.database.transaction(async (tx) => {
       await tx.query(SQL.lockMachine, [request.hardware_uuid]);
       const row = await this.storeMachine(tx, request, hashNodeKey(nodeKey), secret.teamId);
+      await this.labels.judge([{ hostId: row.id, ...request.facts }], tx);
       const details = {
         host_id: row.id,
         host_serial: request.facts.hardware_serial,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform/database/index';
-import { type ListOptions } from '#libs/platform/http/index';
+import { isUuid, type ListOptions } from '#libs/platform/http/index';
 import { type Host } from './host.entity.js';
 
 /** A host as answers show it, its team's name beside it. */
@@ -30,6 +30,8 @@ export interface HostFilter {
   readonly status: 'online' | 'offline' | null;
   /** Part of hostname, serial, uuid or primary address, whatever the case; empty: any. */
   readonly match: string;
+  /** In this label; null: in any or none. */
+  readonly labelId: number | null;
 }
 
 interface OrderKey {
@@ -82,6 +84,12 @@ const SQL = {
            UNION SELECT id, team_id FROM hosts WHERE uuid = $2::uuid
            ORDER BY id LIMIT 20`,
   },
+  allNamed: {
+    name: 'hosts_all_named',
+    text: `SELECT n AS name, h.id FROM unnest($1::text[]) n JOIN hosts h ON h.hostname = n
+           UNION SELECT n, h.id FROM unnest($1::text[]) n JOIN hosts h ON h.hardware_serial = n WHERE n <> ''
+           UNION SELECT n, h.id FROM unnest($2::text[]) n JOIN hosts h ON h.uuid = n::uuid`,
+  },
 };
 
 /** Reads of hosts. */
@@ -101,16 +109,24 @@ export class HostListRepository {
     return this.database.query(SQL.named, [name, uuid]);
   }
 
+  /** Whoever bears one of these hostnames, serials or uuids; every pair of a name and a host once. */
+  allNamed(names: readonly string[]): Promise<{ name: string; id: number }[]> {
+    return this.database.query(SQL.allNamed, [names, names.filter(isUuid)]);
+  }
+
   /**
    * One page. Its ids come from one index that is in the right order and holds what is filtered by, so that a page far
    * down costs a walk along the index (8 ms for 100,000 hosts) and no look at the hosts on the way; rows are read for
-   * the page alone; where presence matters, rows are read on the way too. A text is looked for in one pass over the index that holds all texts; deep in a small team it costs
-   * less to sort the team.
+   * the page alone; where presence matters, rows are read on the way too. A text is looked for in one pass over the index that holds all
+   * texts; deep in a small team it costs less to sort the team, and so it does with a label.
    */
   async page(filter: HostFilter, options: ListOptions): Promise<HostRow[]> {
     const key = ORDER_KEYS[options.orderKey ?? 'id'];
     if (!key) throw new Error(`no order key ${options.orderKey}`);
-    const sorted = filter.match !== '' || (options.offset >= DEEP && (await this.areFew(filter.teams)));
+    const sorted =
+      filter.match !== '' ||
+      filter.labelId !== null ||
+      (options.offset >= DEEP && (await this.areFew(filter.teams)));
     const { conditions, values } = conditionsOf(filter, sorted ? 'by team' : 'in order');
     if (options.after !== null) {
       const parameter = `$${values.push(options.after)}`;
@@ -151,7 +167,7 @@ export class HostListRepository {
   /** Whether these teams have so few hosts together that sorting them is cheap. */
   private async areFew(teams: readonly number[] | null): Promise<boolean> {
     if (teams === null) return false;
-    const { conditions, values } = conditionsOf({ teams, status: null, match: '' });
+    const { conditions, values } = conditionsOf({ teams, status: null, match: '', labelId: null });
     const text = `SELECT count(*) <= ${FEW} AS few FROM (SELECT id FROM hosts ${where(conditions)} LIMIT ${FEW + 1}) bounded`;
     const [row] = await this.database.query<{ few: boolean }>(named('hosts_few', text), values);
     return row?.few ?? false;
@@ -164,10 +180,14 @@ export class HostListRepository {
     return row?.count ?? 0;
   }
 
-  /** The ids of all. */
-  async ids(tx: Transaction, filter: HostFilter): Promise<number[]> {
+  /** In order. */
+  async ids(
+    filter: HostFilter,
+    { limit = null, tx = this.database }: { limit?: number | null; tx?: Transaction | Database } = {},
+  ): Promise<number[]> {
     const { conditions, values } = conditionsOf(filter);
-    const text = `SELECT id FROM hosts ${where(conditions)} ORDER BY id`;
+    const cut = limit === null ? '' : `LIMIT $${values.push(limit)}::int`;
+    const text = `SELECT id FROM hosts ${where(conditions)} ORDER BY id ${cut}`;
     return (await tx.query<{ id: number }>(named('host_ids', text), values)).map((row) => row.id);
   }
 }
@@ -177,7 +197,7 @@ export class HostListRepository {
  *   that begins with the team
  */
 function conditionsOf(
-  { teams, status, match }: HostFilter,
+  { teams, status, match, labelId }: HostFilter,
   way: 'in order' | 'by team' = 'by team',
 ): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
@@ -192,6 +212,10 @@ function conditionsOf(
   if (status !== null) conditions.push(`online = $${values.push(status === 'online')}`);
   if (match !== '')
     conditions.push(`search LIKE lower($${values.push(`%${match.replace(/[\\%_]/g, '\\$&')}%`)}::text)`);
+  if (labelId !== null)
+    conditions.push(
+      `EXISTS (SELECT 1 FROM label_membership m WHERE m.label_id = $${values.push(labelId)} AND m.host_id = hosts.id)`,
+    );
   return { conditions, values };
 }
 

@@ -61,6 +61,7 @@ export class HostTransfersController {
       teamId: filters.team_id ?? undefined,
       status: filters.status || undefined,
       match: filters.query?.trim(),
+      labelId: filters.label_id,
     });
     return {};
   }

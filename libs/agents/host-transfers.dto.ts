@@ -3,7 +3,6 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
-  IsEmpty,
   IsIn,
   IsInt,
   IsObject,
@@ -57,10 +56,12 @@ export class HostTransferFilterDto {
   @Max(MAX_ID, { message: 'team_id must be the id of a team, or 0 for hosts of no team' })
   team_id?: number | null;
 
-  /** For Fleet's clients, which send it: there are no labels to filter by. */
+  /** Hosts in this label. */
   @ApiPropertyOptional({ type: 'integer', nullable: true })
   @IsOptional()
-  @IsEmpty({ message: 'there are no labels yet: filter by query, status or team_id' })
+  @IsInt({ message: 'label_id must be the id of a label' })
+  @Min(1, { message: 'label_id must be the id of a label' })
+  @Max(MAX_ID, { message: 'label_id must be the id of a label' })
   label_id?: number | null;
 }
 

@@ -57,7 +57,7 @@ export class HostTransfersService {
     const destination = teamId === 0 ? null : teamId;
     await this.database.transaction(async (tx) => {
       const teamName = await this.destination(tx, caller, destination);
-      const ids = await this.rows.ids(tx, filterOf(caller, query));
+      const ids = await this.rows.ids(filterOf(caller, query), { tx });
       await this.move(tx, caller, { destination, teamName }, ids);
     });
   }

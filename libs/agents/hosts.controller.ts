@@ -18,12 +18,17 @@ import {
   HostListQueryDto,
   HostResponseDto,
 } from './hosts.dto.js';
+import { toLabelDto } from './labels/label-view.js';
+import { LabelsRepository } from './labels/labels.repository.js';
 import { type HostQuery, HostsService } from './hosts.service.js';
 
 @ApiTags('Hosts')
 @Controller('api/v1/fleet/hosts')
 export class HostsController {
-  constructor(private readonly hosts: HostsService) {}
+  constructor(
+    private readonly hosts: HostsService,
+    private readonly labels: LabelsRepository,
+  ) {}
 
   /**
    * List hosts
@@ -70,7 +75,7 @@ export class HostsController {
     @CurrentCaller() caller: Caller,
     @Param('identifier') identifier: string,
   ): Promise<HostResponseDto> {
-    return detail(await this.hosts.identify(identifier, caller));
+    return this.detail(await this.hosts.identify(identifier, caller));
   }
 
   /** Get a host */
@@ -79,7 +84,7 @@ export class HostsController {
   @ApiOkResponse({ type: HostResponseDto })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such host.' })
   async get(@CurrentCaller() caller: Caller, @Param('id', IdPipe) id: number): Promise<HostResponseDto> {
-    return detail(await this.hosts.get(caller, id));
+    return this.detail(await this.hosts.get(caller, id));
   }
 
   /**
@@ -96,12 +101,13 @@ export class HostsController {
     await this.hosts.remove(caller, id);
     return {};
   }
+
+  private async detail(host: HostRow): Promise<HostResponseDto> {
+    const labels = (await this.labels.ofHost(host.id)).map(toLabelDto);
+    return { host: { ...toHostDto(host), labels, packs: [], policies: [] } };
+  }
 }
 
 function hostQuery({ team_id, status, query }: HostCountQueryDto): HostQuery {
   return { teamId: team_id === undefined ? undefined : Number(team_id), status, match: query?.trim() };
-}
-
-function detail(host: HostRow): HostResponseDto {
-  return { host: { ...toHostDto(host), labels: [], packs: [], policies: [] } };
 }

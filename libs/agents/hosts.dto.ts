@@ -1,6 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
 import { ListQueryDto } from '#libs/platform/http/index';
+import { LabelDto } from './labels/labels.dto.js';
 
 const TEAM_ID = /^\d{1,9}$/;
 const TEAM_ID_MESSAGE = { message: 'team_id must be the id of a team, or 0 for hosts of no team' };
@@ -124,7 +125,8 @@ export class HostListDto {
 }
 
 export class HostDetailDto extends HostDto {
-  labels!: object[];
+  /** Built-in ones included; `agent_labels` are another thing. */
+  labels!: LabelDto[];
   packs!: object[];
   policies!: object[];
 }

@@ -23,15 +23,17 @@ export interface RunnableHost {
 export interface HostQuery {
   /** 0: of no team. */
   readonly teamId?: number | undefined;
-  readonly status?: 'online' | 'offline' | undefined;
+  readonly status?: 'online' | 'offline' | null | undefined;
   readonly match?: string | undefined;
+  /** In this label. */
+  readonly labelId?: number | null | undefined;
 }
 
+const RUNNABLE = `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts`;
+
 const SQL = {
-  runnable: {
-    name: 'host_runnable',
-    text: `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts WHERE id = $1`,
-  },
+  runnable: { name: 'host_runnable', text: `${RUNNABLE} WHERE id = $1` },
+  allRunnable: { name: 'hosts_runnable', text: `${RUNNABLE} WHERE id = ANY($1::int[]) ORDER BY id` },
   lock: {
     name: 'host_lock',
     text: `SELECT team_id AS "teamId", hostname, hardware_serial AS "hardwareSerial" FROM hosts WHERE id = $1 FOR UPDATE`,
@@ -53,6 +55,16 @@ export class HostsService {
   async runnable(id: number): Promise<RunnableHost | null> {
     const [row] = await this.database.query<RunnableHost>(SQL.runnable, [id]);
     return row ?? null;
+  }
+
+  /** Those of them that exist, in order of their ids. */
+  allRunnable(ids: readonly number[]): Promise<RunnableHost[]> {
+    return this.database.query<RunnableHost>(SQL.allRunnable, [ids]);
+  }
+
+  /** At most `limit` of the hosts that match, in order of their ids; for callers whose right to the team is known. */
+  async matching(query: HostQuery & { readonly teamId: number }, limit: number): Promise<RunnableHost[]> {
+    return this.allRunnable(await this.rows.ids(conditionsIn([query.teamId], query), { limit }));
   }
 
   /** @throws DomainError forbidden, not_found */
@@ -122,9 +134,17 @@ export class HostsService {
 }
 
 /** What the query asks for, as far as the caller may list it: other teams' hosts are not there for them. */
-export function filterOf(caller: Caller, { teamId, status, match }: HostQuery): HostFilter {
+export function filterOf(caller: Caller, query: HostQuery): HostFilter {
+  const { teamId } = query;
   const allowed = teamsWhere(caller, 'host:list');
   let teams = allowed;
   if (teamId !== undefined) teams = allowed === null || allowed.includes(teamId) ? [teamId] : [];
-  return { teams, status: status ?? null, match: match ?? '' };
+  return conditionsIn(teams, query);
+}
+
+function conditionsIn(
+  teams: readonly number[] | null,
+  { status = null, match = '', labelId = null }: HostQuery,
+): HostFilter {
+  return { teams, status, match, labelId };
 }

@@ -4,4 +4,8 @@ export { Enrolment } from './enrolment.entity.js';
 export { Host } from './host.entity.js';
 export { HostRemovals } from './host-removals.js';
 export { HostsService, type RunnableHost } from './hosts.service.js';
+export { LabelMember } from './labels/label-member.entity.js';
+export { LabelMembership, type MembershipVerdict } from './labels/label-membership.service.js';
+export { Label } from './labels/label.entity.js';
 export { type Connected, type KnownAgent, PresenceService } from './presence.service.js';
+export { type NamedSelection, type Selection, TargetsService, UNKNOWN_TEAM } from './targets.service.js';

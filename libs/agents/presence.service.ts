@@ -2,13 +2,19 @@ import { setTimeout } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { type Hello, type HostFacts } from '#libs/protocol/index';
 import { Batcher } from '#libs/platform/batch/index';
-import { Database } from '#libs/platform/database/index';
+import { Database, type Statement } from '#libs/platform/database/index';
+import { type PlatformFacts } from './labels/builtin-labels.js';
+import { LabelMembership } from './labels/label-membership.service.js';
 import { hashNodeKey } from './node-keys.js';
 
 /** Thousands of agents may come back in one second: their rows are read and written in batches of this size. */
 const BATCH = 500;
 /** One a second; after an hour without a database, the next start of the server puts things right. */
 const DEPARTURE_ATTEMPTS = 3_600;
+
+/** From the row as it is now: an agent that cannot tell something (yet) does not take back what it told before. */
+const PLATFORM_FACTS = (row: string): string =>
+  `RETURNING ${row}.id AS "hostId", coalesce(${row}.facts->>'platform', '') AS platform, coalesce(${row}.facts->>'os_version', '') AS os_version`;
 
 const SQL = {
   // Nobody is connected to a server that has just started. From now on the leases of what was in flight count.
@@ -25,7 +31,7 @@ const SQL = {
              seen_at = now(), facts_at = now(), updated_at = now()
            FROM (SELECT * FROM unnest($1::int[], $2::text[], $3::uuid[], $4::text[], $5::jsonb[], $6::int[], $7::boolean[], $8::text[], $9::jsonb[])
              AS c(host_id, connection_id, journal_id, hostname, labels, parallel_slots, scripts_enabled, agent_version, facts)) c
-           WHERE h.id = c.host_id`,
+           WHERE h.id = c.host_id ${PLATFORM_FACTS('h')}`,
   },
   disconnected: {
     name: 'presence_disconnected',
@@ -36,7 +42,7 @@ const SQL = {
   facts: {
     name: 'host_facts',
     text: `UPDATE hosts SET facts = facts || $2::jsonb, hardware_serial = coalesce(nullif($2::jsonb->>'hardware_serial', ''), hardware_serial),
-             facts_at = now(), updated_at = now() WHERE id = $1`,
+             facts_at = now(), updated_at = now() WHERE id = $1 ${PLATFORM_FACTS('hosts')}`,
   },
 };
 
@@ -63,7 +69,10 @@ export class PresenceService implements OnApplicationBootstrap {
     BATCH,
   );
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly labels: LabelMembership,
+  ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.database.query(SQL.reset);
@@ -93,7 +102,7 @@ export class PresenceService implements OnApplicationBootstrap {
   }
 
   async facts(hostId: number, facts: HostFacts): Promise<void> {
-    await this.database.query(SQL.facts, [hostId, JSON.stringify(knownFacts(facts))]);
+    await this.describe(SQL.facts, [hostId, JSON.stringify(knownFacts(facts))]);
   }
 
   /** Resolves when every departure heard of so far is written. */
@@ -117,7 +126,7 @@ export class PresenceService implements OnApplicationBootstrap {
     // A host that connected twice within one batch: the later connection is the one that counts.
     const latest = [...new Map(arrived.map((a) => [a.hostId, a])).values()];
     const column = <T>(pick: (a: Connected) => T): T[] => latest.map(pick);
-    await this.database.query(SQL.connected, [
+    await this.describe(SQL.connected, [
       column((a) => a.hostId),
       column((a) => a.connectionId),
       column((a) => a.hello.journal_id),
@@ -129,6 +138,14 @@ export class PresenceService implements OnApplicationBootstrap {
       column((a) => JSON.stringify(knownFacts(a.hello.facts))),
     ]);
     return arrived.map(() => undefined);
+  }
+
+  /** What hosts tell of themselves, and the labels that follow from it. */
+  private async describe(statement: Statement, values: readonly unknown[]): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const hosts = await tx.query<{ hostId: number } & PlatformFacts>(statement, values);
+      await this.labels.judge(hosts, tx);
+    });
   }
 
   private async writeDepartures(gone: { hostId: number; connectionId: string }[]): Promise<undefined[]> {

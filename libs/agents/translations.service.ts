@@ -3,6 +3,7 @@ import { type Act, type Caller, may, require } from '#libs/platform/auth/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { HostsService } from './hosts.service.js';
+import { LabelsRepository } from './labels/labels.repository.js';
 
 const SQL = {
   team: {
@@ -30,6 +31,7 @@ export class TranslationsService {
   constructor(
     private readonly database: Database,
     private readonly hosts: HostsService,
+    private readonly labels: LabelsRepository,
   ) {}
 
   /**
@@ -49,8 +51,12 @@ export class TranslationsService {
         if (user?.id === caller.userId) return user.id;
         return known(caller, 'user:manage', 'User', identifier, user);
       }
-      case 'label':
-        throw notFound('Label', identifier);
+      case 'label': {
+        require(caller, 'label:read', null);
+        const id = await this.labels.idOf(identifier);
+        if (id === null) throw notFound('Label', identifier);
+        return id;
+      }
       default:
         throw new DomainError('role_refused', `Type ${type} is unknown.`, { number: UNKNOWN_TYPE });
     }

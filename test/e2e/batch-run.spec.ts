@@ -157,6 +157,8 @@ it('takes filters instead of ids', async () => {
   expect(await targets({ status: 'online' })).toEqual([host]);
   expect(await targets({ status: 'offline' })).toEqual([other]);
   expect(await targets({ query: ' 100% ' })).toEqual([host]);
+  const label = await world.client.post('/api/v1/fleet/labels', { name: 'Batch', host_ids: [other, 1] });
+  expect(await targets({ label_id: label.body.label.id })).toEqual([other]);
   expect((await ask({ script_id: teamScript, filters: { team_id: team, query: 'nobody' } })).status).toBe(
     400,
   );
@@ -188,7 +190,13 @@ describe('a request that makes no sense', () => {
     ],
     ['filters without a team', () => ({ script_id: script, filters: {} }), 400, 'filters', /team_id/],
     ['another team', () => ({ script_id: script, filters: { team_id: team } }), 422, 'filters', /team_id/],
-    ['a label', () => ({ script_id: script, filters: { team_id: 0, label_id: 1 } }), 400, 'filters', /label/],
+    [
+      'a label that nobody is in',
+      () => ({ script_id: script, filters: { team_id: 0, label_id: 8 } }),
+      400,
+      'base',
+      /no hosts/,
+    ],
     [
       'an unknown status',
       () => ({ script_id: script, filters: { team_id: 0, status: 'x' } }),

@@ -134,7 +134,7 @@ describe('hosts/transfer/filter', () => {
   it.each([
     [undefined, 'filters'],
     ['all', 'filters'],
-    [{ label_id: 1 }, 'filters.label_id'],
+    [{ label_id: 'macOS' }, 'filters.label_id'],
     [{ status: 'gone' }, 'filters.status'],
     [{ team_id: 'Red' }, 'filters.team_id'],
     [{ query: 1 }, 'filters.query'],

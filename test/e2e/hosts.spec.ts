@@ -121,7 +121,10 @@ describe('one host', () => {
       expect({ identifier, status, id: body.host?.id }).toEqual({ identifier, status: 200, id });
     }
     const { body } = await world.client.get(`/api/latest/fleet/hosts/${id}`);
-    expect(body.host).toMatchObject({ id, labels: [], packs: [], policies: [] });
+    expect(body.host).toMatchObject({ id, packs: [], policies: [] });
+    expect(body.host.labels).toContainEqual(
+      expect.objectContaining({ name: 'All Hosts', label_type: 'builtin', label_membership_type: 'dynamic' }),
+    );
   });
 
   it('is found under a name with slashes, per cent signs and letters of other scripts', async () => {

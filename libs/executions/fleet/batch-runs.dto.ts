@@ -7,9 +7,13 @@ import {
   IsInt,
   IsOptional,
   IsString,
+  Max,
+  Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+
+const MAX_ID = 2_147_483_647;
 
 /** Which hosts: all that fit every filter that is given. */
 export class BatchFiltersDto {
@@ -29,10 +33,12 @@ export class BatchFiltersDto {
   @IsString({ message: 'filters.query must be a string' })
   query?: string | null;
 
-  /** Not served yet. */
+  /** Hosts in this label. */
   @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @IsInt({ message: 'filters.label_id must be an integer' })
+  @Min(1, { message: 'filters.label_id must be the id of a label' })
+  @Max(MAX_ID, { message: 'filters.label_id must be the id of a label' })
   label_id?: number | null;
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ReasonCode } from '#libs/protocol/index';
+import { HostsService, type RunnableHost } from '#libs/agents/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
@@ -11,7 +12,7 @@ import {
   type RunBatchDto,
   type RunBatchResponseDto,
 } from './batch-runs.dto.js';
-import { type BatchHost, BatchRunsRepository } from './batch-runs.repository.js';
+import { BatchRunsRepository } from './batch-runs.repository.js';
 import { extensionFor } from './platforms.js';
 import { RunPolicy } from './run-policy.js';
 
@@ -26,6 +27,7 @@ export class BatchRunsService {
     private readonly contents: ContentsService,
     private readonly policy: RunPolicy,
     private readonly repository: BatchRunsRepository,
+    private readonly hosts: HostsService,
     private readonly starts: StartService,
   ) {}
 
@@ -91,7 +93,7 @@ export class BatchRunsService {
     return script;
   }
 
-  private async hostsFor(script: SavedScript, { host_ids, filters }: RunBatchDto): Promise<BatchHost[]> {
+  private async hostsFor(script: SavedScript, { host_ids, filters }: RunBatchDto): Promise<RunnableHost[]> {
     const ids = [...new Set(host_ids ?? [])];
     if (ids.length > 0 && filters)
       throw new DomainError('malformed', 'Only one of host_ids and filters is allowed.');
@@ -103,8 +105,8 @@ export class BatchRunsService {
     return hosts;
   }
 
-  private async named(script: SavedScript, ids: readonly number[]): Promise<BatchHost[]> {
-    const hosts = await this.repository.hosts(ids.filter((id) => id > 0 && id <= MAX_ID));
+  private async named(script: SavedScript, ids: readonly number[]): Promise<RunnableHost[]> {
+    const hosts = await this.hosts.allRunnable(ids.filter((id) => id > 0 && id <= MAX_ID));
     if (hosts.length === ids.length && hosts.every((host) => host.teamId === script.teamId)) return hosts;
     // One word for both: whether there is a host of another team is told to nobody.
     throw new DomainError('invalid', {
@@ -113,28 +115,26 @@ export class BatchRunsService {
     });
   }
 
-  private filtered(script: SavedScript, filters: BatchFiltersDto): Promise<BatchHost[]> {
+  private filtered(script: SavedScript, filters: BatchFiltersDto): Promise<RunnableHost[]> {
     const { team_id, status, query, label_id } = filters;
     if (team_id === undefined || team_id === null)
       throw new DomainError('malformed', {
         name: 'filters',
         reason: 'filters must include a team_id filter',
       });
-    if (label_id !== undefined && label_id !== null)
-      throw new DomainError('malformed', { name: 'filters', reason: 'there are no labels yet' });
     if (team_id !== (script.teamId ?? 0))
       throw new DomainError('invalid', {
         name: 'filters',
         reason: 'team_id must be the team of the script (0 for no team)',
       });
-    return this.repository.filter(
-      { teamId: script.teamId, online: status ? status === 'online' : null, match: query?.trim() ?? '' },
+    return this.hosts.matching(
+      { teamId: script.teamId ?? 0, status: status || null, match: query?.trim() ?? '', labelId: label_id },
       MAX_HOSTS + 1,
     );
   }
 }
 
-function unableAmong(hosts: readonly BatchHost[], script: SavedScript): StartRequest['unable'] {
+function unableAmong(hosts: readonly RunnableHost[], script: SavedScript): StartRequest['unable'] {
   const unable = new Map<number, { reason: ReasonCode; message: string }>();
   for (const { id, platform, scriptsEnabled } of hosts) {
     const extension = extensionFor(platform);

@@ -10,6 +10,8 @@ interface Rule {
   readonly team: readonly Role[];
   /** One of the team roles on whatever team is enough: the object belongs to everybody. */
   readonly anyTeam?: true;
+  /** Holders of one of these roles on whatever team: on what belongs to no team. They are among those of `team`. */
+  readonly noTeam?: readonly Role[];
 }
 
 const everyone: Rule = { global: ROLES, team: ROLES, anyTeam: true };
@@ -64,6 +66,15 @@ export const ACTS = {
   'live_query:run': readers,
   /** Campaigns of others too. */
   'live_query:manage': globalAdmin,
+  'label:read': everyone,
+  'label:write': {
+    global: ['admin', 'maintainer', 'gitops'],
+    team: ['admin', 'maintainer'],
+    anyTeam: true,
+  },
+  /** Saved queries; those of no team are there for everybody who works with queries. */
+  'query:read': { global: ROLES, team: ROLES, noTeam: readers.team },
+  'query:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
   'execution:read': readers,
   'execution:cancel': operators,
 } as const satisfies Record<string, Rule>;
@@ -78,6 +89,11 @@ export function roleAllows(role: Role | null, act: Act): boolean {
 /** May a holder of this role on a team do that with what belongs to the team? */
 export function teamRoleAllows(role: Role | undefined, act: Act): boolean {
   return role !== undefined && ACTS[act].team.some((allowed) => allowed === role);
+}
+
+/** May a holder of this role on some team do that with what belongs to no team? */
+export function teamRoleAllowsGlobally(role: Role, act: Act): boolean {
+  return ((ACTS[act] as Rule).noTeam ?? []).includes(role);
 }
 
 /** Whether a team role counts on whatever team it is held. */

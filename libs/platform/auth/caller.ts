@@ -1,7 +1,14 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { type Request } from 'express';
 import { DomainError } from '../errors/index.js';
-import { type Act, reachesAnyTeam, type Role, roleAllows, teamRoleAllows } from './access.js';
+import {
+  type Act,
+  reachesAnyTeam,
+  type Role,
+  roleAllows,
+  teamRoleAllows,
+  teamRoleAllowsGlobally,
+} from './access.js';
 
 /** Who is asking, and from where; handed to services as their first argument. */
 export interface Caller {
@@ -57,7 +64,9 @@ export function may(caller: Caller, act: Act, teamId: number | null): boolean {
   if (!hasRight(caller, act)) return false;
   if (roleAllows(caller.globalRole, act)) return true;
   if (reachesAnyTeam(act)) return maySomewhere(caller, act);
-  return teamId !== null && teamRoleAllows(caller.teamRoles.get(teamId), act);
+  if (teamId === null)
+    return [...caller.teamRoles.values()].some((role) => teamRoleAllowsGlobally(role, act));
+  return teamRoleAllows(caller.teamRoles.get(teamId), act);
 }
 
 /** Whether there can be anything that the caller may do this with: the guard's question, before the object is known. */

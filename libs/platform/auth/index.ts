@@ -7,6 +7,7 @@ export {
   roleAllows,
   ROLES,
   teamRoleAllows,
+  teamRoleAllowsGlobally,
 } from './access.js';
 export {
   ACT_KEY,

@@ -2,6 +2,7 @@ import { CreateLedger1790000000000 } from './1790000000000-create-ledger.js';
 import { AddTeamsScriptsAndTokens1790100000000 } from './1790100000000-add-teams-scripts-and-tokens.js';
 import { IndexHostLists1790200000000 } from './1790200000000-index-host-lists.js';
 import { AddCampaigns1790400000000 } from './1790400000000-add-campaigns.js';
+import { AddLabelsAndQueries1790500000000 } from './1790500000000-add-labels-and-queries.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -9,4 +10,5 @@ export const MIGRATIONS = [
   AddTeamsScriptsAndTokens1790100000000,
   IndexHostLists1790200000000,
   AddCampaigns1790400000000,
+  AddLabelsAndQueries1790500000000,
 ];

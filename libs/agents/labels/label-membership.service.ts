@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Transaction } from '#libs/platform/database/index';
+import { builtinLabelsOf, JUDGED_BY_FACTS, type PlatformFacts } from './builtin-labels.js';
+
+/** Whether a host is in a label, from now on. */
+export interface MembershipVerdict {
+  readonly hostId: number;
+  readonly labelId: number;
+  readonly member: boolean;
+}
+
+const SQL = {
+  // Most verdicts say what is known already: they cost a look at an index, and write nothing. Hosts and labels that have been
+  // deleted meanwhile are passed over; those that are there stay until the commit.
+  set: {
+    name: 'label_membership_set',
+    text: `WITH verdicts AS MATERIALIZED (SELECT * FROM unnest($1::int[], $2::int[], $3::boolean[]) AS v(host_id, label_id, member)),
+             gone AS (
+               DELETE FROM label_membership m USING verdicts v
+               WHERE NOT v.member AND m.label_id = v.label_id AND m.host_id = v.host_id
+             )
+           INSERT INTO label_membership (label_id, host_id)
+           SELECT l.id, h.id FROM verdicts v JOIN labels l ON l.id = v.label_id JOIN hosts h ON h.id = v.host_id
+           WHERE v.member AND NOT EXISTS (
+             SELECT 1 FROM label_membership m WHERE m.label_id = v.label_id AND m.host_id = v.host_id
+           )
+           FOR KEY SHARE OF l, h
+           ON CONFLICT DO NOTHING`,
+  },
+  // All of a host's labels: asked for a few of them, the planner looks up every pair.
+  ofHosts: {
+    name: 'label_membership_of_hosts',
+    text: `SELECT host_id AS "hostId", array_agg(label_id) AS "labelIds" FROM label_membership
+           WHERE host_id = ANY($1::int[]) GROUP BY host_id`,
+  },
+  clear: {
+    name: 'label_membership_clear',
+    text: `DELETE FROM label_membership WHERE label_id = $1 AND host_id NOT IN (SELECT unnest($2::int[]))`,
+  },
+};
+
+/** The one way in which hosts come into labels and leave them. */
+@Injectable()
+export class LabelMembership {
+  constructor(private readonly database: Database) {}
+
+  /** Any number of verdicts at once; a host's other labels stay as they are. */
+  async set(verdicts: readonly MembershipVerdict[], tx?: Transaction): Promise<void> {
+    if (verdicts.length === 0) return;
+    await (tx ?? this.database).query(SQL.set, [
+      verdicts.map(({ hostId }) => hostId),
+      verdicts.map(({ labelId }) => labelId),
+      verdicts.map(({ member }) => member),
+    ]);
+  }
+
+  /**
+   * These hosts are in the built-in labels that their facts speak for, and in no other that facts decide. Mostly they are already:
+   * that costs one look at what stands there, 500 hosts at a time when a fleet comes back.
+   * @param tx holds the hosts' rows, so that nobody judges them by other facts meanwhile
+   */
+  async judge(
+    hosts: readonly ({ readonly hostId: number } & PlatformFacts)[],
+    tx: Transaction,
+  ): Promise<void> {
+    const rows = await tx.query<{ hostId: number; labelIds: number[] }>(SQL.ofHosts, [
+      hosts.map(({ hostId }) => hostId),
+    ]);
+    const known = new Map(rows.map(({ hostId, labelIds }) => [hostId, labelIds]));
+    const changes = hosts.flatMap((host) => {
+      const [is, should] = [known.get(host.hostId) ?? [], builtinLabelsOf(host)];
+      return JUDGED_BY_FACTS.filter((labelId) => is.includes(labelId) !== should.includes(labelId)).map(
+        (labelId) => ({ hostId: host.hostId, labelId, member: should.includes(labelId) }),
+      );
+    });
+    await this.set(changes, tx);
+  }
+
+  /** Exactly these hosts are in the label; ids of hosts that do not exist are passed over. */
+  async replace(labelId: number, hostIds: readonly number[], tx: Transaction): Promise<void> {
+    await tx.query(SQL.clear, [labelId, hostIds]);
+    await this.set(
+      hostIds.map((hostId) => ({ hostId, labelId, member: true })),
+      tx,
+    );
+  }
+}
