@@ -2,7 +2,7 @@ import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/
 import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
-import { Campaign, CampaignResult } from '#libs/queries/index';
+import { Campaign, CampaignResult, SavedQuery } from '#libs/queries/index';
 import { ApiToken, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
 
 /** Every table of the schema; checked against the migrations in CI. */
@@ -20,6 +20,7 @@ export const ENTITIES = [
   LabelMember,
   Organization,
   OutputChunk,
+  SavedQuery,
   Script,
   Session,
   Target,

@@ -5,3 +5,6 @@ export { type AnsweringHost } from './campaigns/render-result.js';
 export { QueryChannel } from './campaigns/query-channel.js';
 export { type StreamEvent, type StreamEventType } from './campaigns/stream-event.js';
 export { QueriesModule } from './queries.module.js';
+export { SavedQueriesService, type UnsavedQuery } from './saved/saved-queries.service.js';
+export { type SavedQueryRow } from './saved/saved-queries.repository.js';
+export { SavedQuery } from './saved/saved-query.entity.js';

@@ -5,16 +5,22 @@ import { CampaignStreams } from './campaigns/campaign-streams.js';
 import { CampaignsRepository } from './campaigns/campaigns.repository.js';
 import { LiveStreams } from './campaigns/live-streams.js';
 import { OpenCampaigns } from './campaigns/open-campaigns.js';
+import { SavedQueriesController } from './saved/saved-queries.controller.js';
+import { SavedQueriesRepository } from './saved/saved-queries.repository.js';
+import { SavedQueriesService } from './saved/saved-queries.service.js';
 
-/** Live queries. Needs a `QueryChannel` from outside. */
+/** Saved queries, and live ones. Needs a `QueryChannel` from outside. */
 @Module({
+  controllers: [SavedQueriesController],
   providers: [
     AnswersService,
     CampaignEndsService,
     CampaignsRepository,
     OpenCampaigns,
+    SavedQueriesRepository,
+    SavedQueriesService,
     { provide: CampaignStreams, useClass: LiveStreams },
   ],
-  exports: [AnswersService, CampaignStreams],
+  exports: [AnswersService, CampaignStreams, SavedQueriesService],
 })
 export class QueriesModule {}

@@ -3,7 +3,8 @@ import { type Act, ACTS, type Role } from '#libs/platform/auth/index';
 /**
  * The matrix of Fleet's contract (`reference/fleet.md`, 2.5), written down a second time and in its own form, so that a slip
  * in the table of rights shows. Columns: global admin, maintainer, observer, observer_plus, gitops; then the same on the
- * object's own team. `x` allowed, `.` refused, `*` allowed with the role on any team.
+ * object's own team; then, where team roles reach what belongs to no team, the same for such an object. `x` allowed, `.` refused,
+ * `*` allowed with the role on any team.
  */
 const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'self:use': 'xxxxx *****',
@@ -23,15 +24,22 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'host:delete': 'xx... xx...',
   'team:create': 'x...x .....',
   'team:write': 'x...x x...x',
+  'label:read': 'xxxxx *****',
+  'label:write': 'xx..x **...',
+  'query:read': 'xxxxx xxxxx ****.',
+  'query:write': 'xx..x xx..x',
   'user:manage': 'x.... x....',
   'user:roles': 'x.... .....',
 };
 const COLUMNS: readonly Role[] = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'];
 
 it.each(Object.entries(MATRIX) as [Act, string][])('%s: %s', (act, row) => {
-  const rule: { global: readonly Role[]; team: readonly Role[]; anyTeam?: true } = ACTS[act];
+  const rule: { global: readonly Role[]; team: readonly Role[]; anyTeam?: true; noTeam?: readonly Role[] } =
+    ACTS[act];
   const global = COLUMNS.map((role) => (rule.global.includes(role) ? 'x' : '.')).join('');
   const mark = rule.anyTeam ? '*' : 'x';
   const team = COLUMNS.map((role) => (rule.team.includes(role) ? mark : '.')).join('');
-  expect(`${global} ${team}`).toBe(row);
+  const { noTeam } = rule;
+  const none = noTeam ? ` ${COLUMNS.map((role) => (noTeam.includes(role) ? '*' : '.')).join('')}` : '';
+  expect(`${global} ${team}${none}`).toBe(row);
 });

@@ -36,8 +36,10 @@ function actOf(route: string): Act {
 
 /** What the one table says. */
 function allowed(act: Act, who: Who, about: RouteCase['about'], place: Place): boolean {
-  const rule: { global: readonly Role[]; team: readonly Role[]; anyTeam?: true } = ACTS[act];
+  const rule: { global: readonly Role[]; team: readonly Role[]; anyTeam?: true; noTeam?: readonly Role[] } =
+    ACTS[act];
   if (who.global) return rule.global.includes(who.role);
+  if (about === 'object' && place === 'none' && rule.noTeam?.includes(who.role)) return true;
   if (!rule.team.includes(who.role)) return false;
   return about === 'list' || rule.anyTeam === true || (about === 'object' && place === 'near');
 }

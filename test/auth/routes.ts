@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
+import { QUERY_ROUTES } from './query-routes.js';
 import { type AuthWorld, type Place, type Who } from './world.js';
 
 /** A request that reaches the decision about rights; whether it then succeeds is not asked here. */
@@ -285,6 +286,8 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
       }),
     },
   ],
+
+  ...QUERY_ROUTES,
 
   'GET /api/v1/fleet/teams': [{ about: 'list', sample: at(fleet('/teams')) }],
   'POST /api/v1/fleet/teams': [

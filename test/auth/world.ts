@@ -105,6 +105,26 @@ export class AuthWorld {
     return { id: id as number, name };
   }
 
+  /** A saved query of that place. */
+  async newQuery(place: Place): Promise<{ id: number; name: string }> {
+    const name = randomUUID();
+    const [{ id }] = await this.sql(
+      `INSERT INTO queries (team_id, name, query, saved) VALUES ($1, $2, 'SELECT 1', true) RETURNING id`,
+      [this.teams[place], name],
+    );
+    return { id: id as number, name };
+  }
+
+  /** A manual label. */
+  async newLabel(): Promise<{ id: number; name: string }> {
+    const name = randomUUID();
+    const [{ id }] = await this.sql(
+      `INSERT INTO labels (name, membership_type) VALUES ($1, 'manual') RETURNING id`,
+      [name],
+    );
+    return { id: id as number, name };
+  }
+
   /** A script that waits for a host of that place. */
   async waitingRun(place: Place): Promise<{ hostId: number; executionId: string }> {
     const hostId = await this.newHost(place);
