@@ -55,6 +55,6 @@ import { WithdrawalsService } from './withdrawals.service.js';
     StopsService,
     WithdrawalsService,
   ],
-  exports: [ReconcileService, SettlementsService],
+  exports: [ExecutionsService, ReconcileService, SettlementsService],
 })
 export class ExecutionsModule {}

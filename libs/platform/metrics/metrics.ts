@@ -12,6 +12,12 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly liveSubscribers = new Gauge({
+    name: 'muster_live_subscribers',
+    help: 'Live subscriptions under way: results of queries and output of executions.',
+    registers: [this.registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
