@@ -3,6 +3,9 @@ import { IoAdapter } from '@nestjs/platform-socket.io';
 import { type Server, type ServerOptions } from 'socket.io';
 import { Limits } from '#libs/protocol/index';
 
+/** Where Socket.IO answers, upgrades included; a prefix. */
+export const SOCKET_IO_PATH = '/socket.io/';
+
 /** One Socket.IO server for all namespaces. Its pings are the agents' heartbeat. */
 export class SocketIoAdapter extends IoAdapter {
   constructor(
@@ -15,11 +18,12 @@ export class SocketIoAdapter extends IoAdapter {
   override createIOServer(port: number, options?: ServerOptions): Server {
     const ours: Partial<ServerOptions> = {
       ...options,
+      path: SOCKET_IO_PATH,
       // Silent for one interval and one timeout, two beats, means gone.
       pingInterval: this.heartbeatSeconds * 1000,
       pingTimeout: this.heartbeatSeconds * 1000,
       maxHttpBufferSize: Limits.messageBytes,
-      // Other WebSocket endpoints live on the same port.
+      // Other WebSocket endpoints live on the same port; `Upgrades` ends what nobody wants.
       destroyUpgrade: false,
       serveClient: false,
     };
