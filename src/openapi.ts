@@ -5,7 +5,9 @@ import { VERSION } from '#libs/platform/config/index';
 const DESCRIPTION = `Muster runs scripts, commands, exec sessions and live SQL on every host you own, and hears every answer.
 
 Sign in with \`POST /api/v1/fleet/login\`, press **Authorize**, paste the token. Fleet's routes are served under \`/api/v1/fleet\`,
-\`/api/latest/fleet\` and \`/api/2022-04/fleet\` alike.`;
+\`/api/latest/fleet\` and \`/api/2022-04/fleet\` alike.
+
+Live results come over WebSocket and SockJS at \`/api/v1/fleet/results/\` and over Socket.IO in the namespace \`/live\`: see \`docs/live.md\`.`;
 
 /** The OpenAPI document of everything that the application serves. */
 export function createOpenApi(app: INestApplication): OpenAPIObject {
