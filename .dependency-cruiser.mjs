@@ -39,6 +39,13 @@ export default {
       to: { path: '^(libs|src|apps|test|bench)/', pathNot: ['^apps/agent/', lib('protocol')] },
     },
     {
+      name: 'swarm-knows-only-the-protocol',
+      severity: 'error',
+      comment: 'what it shares with the agent would be tested by nobody: it speaks the protocol by itself',
+      from: { path: '^apps/swarm/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(libs|src|apps|test|bench)/', pathNot: ['^apps/swarm/', lib('protocol')] },
+    },
+    {
       name: 'cli-knows-no-server-code',
       severity: 'error',
       comment: 'the CLI speaks HTTP; only `up` and `server` start the server, by its entry file',

@@ -1,4 +1,4 @@
-/** Builds what is not built, then hands over to the server, the agent or the command line. */
+/** Builds what is not built, then hands over to the server, the agent, the swarm or the command line. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const entries = {
   server: 'dist/src/main.js',
   agent: 'dist/apps/agent/src/main.js',
+  swarm: 'dist/apps/swarm/src/main.js',
   cli: 'dist/apps/cli/src/main.js',
 };
 
@@ -30,7 +31,7 @@ try {
 
 const [word, ...rest] = process.argv.slice(2);
 const asksForHelp = rest.includes('--help') || rest.includes('-h');
-const name = word === 'agent' || (word === 'server' && !asksForHelp) ? word : 'cli';
+const name = word === 'agent' || word === 'swarm' || (word === 'server' && !asksForHelp) ? word : 'cli';
 const entry = `${root}/${entries[name]}`;
 if (!existsSync(entry)) {
   process.stderr.write(

@@ -72,6 +72,8 @@ export async function openStand(root) {
   };
   return {
     url,
+    /** Enrolls agents. */
+    secret,
     postgres,
     server,
     api,

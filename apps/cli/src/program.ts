@@ -58,7 +58,7 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
     });
 
   program.commandsGroup('On the server:');
-  // `server` and `agent` never come here: bin/muster starts them by itself. They are listed for the help.
+  // `server`, `agent` and `swarm` never come here: bin/muster starts them by itself. They are listed for the help.
   program
     .command('server')
     .description('the API server alone')

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { Server, type Socket } from 'socket.io';
+import {
+  AGENTS_NAMESPACE,
+  AgentEvent,
+  Answer,
+  EnrollRequest,
+  Handshake,
+  Hello,
+  Reports,
+} from '#libs/protocol/index';
+
+type Ack = (answer: unknown) => void;
+
+/** What a message of an agent was, and what it is answered. */
+export interface Heard<T> {
+  readonly hostname: string;
+  readonly message: T;
+  readonly answer: Ack;
+}
+
+/** The server's side of the protocol, with Socket.IO itself, in the hands of a test: it answers what nobody else does. */
+export class SmallServer {
+  readonly enrolments: EnrollRequest[] = [];
+  readonly hellos: Hello[] = [];
+  readonly sockets = new Map<string, Socket>();
+  readonly nodeKeys = new Set<string>();
+  /** Status of the next enrolments. */
+  enrolStatus = 200;
+  onHello = ({ answer }: Heard<Hello>): void => answer(this.welcome());
+  onAnswer = ({ answer }: Heard<Answer>): void => answer({ ok: true, status: 'ok' });
+  onReport = ({ message, answer }: Heard<Reports>): void =>
+    answer({ ok: true, answers: message.reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) });
+  private http!: HttpServer;
+  private io!: Server;
+
+  /** @returns its address; again after `close` on the same port */
+  async listen(port = 0): Promise<string> {
+    this.http = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        this.enrolments.push(EnrollRequest.parse(JSON.parse(body)));
+        const node_key = randomUUID();
+        if (this.enrolStatus === 200) this.nodeKeys.add(node_key);
+        response.writeHead(this.enrolStatus, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ node_key, host_id: this.enrolments.length, host_uuid: randomUUID() }));
+      });
+    });
+    this.io = new Server(this.http, { destroyUpgrade: false, serveClient: false });
+    const agents = this.io.of(AGENTS_NAMESPACE);
+    agents.use((socket, next) => {
+      const known = this.nodeKeys.has(Handshake.parse(socket.handshake.auth).node_key);
+      next(known ? undefined : new Error('unknown_node_key'));
+    });
+    agents.on('connection', (socket) => this.attend(socket));
+    await new Promise<void>((resolve) => this.http.listen(port, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
+  }
+
+  welcome(stale: string[] = []): object {
+    return { ok: true, host_id: 1, host_uuid: randomUUID(), server_time: Date.now(), stale };
+  }
+
+  /** One packet to all. */
+  broadcast(event: string, message: unknown): void {
+    this.io.of(AGENTS_NAMESPACE).emit(event, message);
+  }
+
+  /** An order to one host; its acknowledgement. */
+  ask(hostname: string, event: string, message: unknown): Promise<unknown> {
+    return this.sockets.get(hostname)!.emitWithAck(event, message) as Promise<unknown>;
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const socket of this.sockets.values()) socket.conn.close();
+    this.sockets.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.io.close();
+  }
+
+  private attend(socket: Socket): void {
+    let hostname = '';
+    socket.on(AgentEvent.hello, (body: unknown, answer: Ack) => {
+      const message = Hello.parse(body);
+      ({ hostname } = message);
+      this.hellos.push(message);
+      this.sockets.set(hostname, socket);
+      this.onHello({ hostname, message, answer });
+    });
+    socket.on(AgentEvent.answer, (body: unknown, answer: Ack) =>
+      this.onAnswer({ hostname, message: Answer.parse(body), answer }),
+    );
+    socket.on(AgentEvent.report, (body: unknown, answer: Ack) =>
+      this.onReport({ hostname, message: Reports.parse(body), answer }),
+    );
+  }
+}
