@@ -6,11 +6,14 @@ export {
   freePort,
   startAgent,
   startServer,
+  startSwarm,
   type AgentFixture,
   type AgentOptions,
   type HostRef,
   type ServerFixture,
   type ServerOptions,
+  type SwarmFixture,
+  type SwarmOptions,
 } from './processes.js';
 export { startProxy, type Direction, type TcpProxy } from './tcp-proxy.js';
 export { until, type UntilOptions } from './until.js';

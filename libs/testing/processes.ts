@@ -156,6 +156,49 @@ export function startAgent({ server, args = [], env = {}, ...options }: AgentOpt
   };
 }
 
+export interface SwarmOptions {
+  /** Whom to enroll with. */
+  server: Pick<ServerFixture, 'url' | 'enrollSecret'>;
+  hosts: number;
+  /** Further arguments, such as `--rows`, `10`. */
+  args?: string[];
+}
+
+/** Many simulated hosts in a process of its own. */
+export interface SwarmFixture {
+  readonly exited: Promise<Exit>;
+  log(): string;
+  /** Resolves when every host has been connected. */
+  ready(): Promise<void>;
+  /** Ends it as an operator would; its log then ends with its summary as JSON. */
+  stop(): Promise<Exit>;
+}
+
+/** Starts `muster swarm --json`; it ends with the tests of this file at the latest. */
+export function startSwarm({ server, hosts, args = [] }: SwarmOptions): SwarmFixture {
+  const program = new ManagedProcess(
+    [
+      ['swarm', '--server', server.url, '--enroll-secret', server.enrollSecret],
+      ['--hosts', String(hosts), '--json', ...args],
+    ].flat(),
+    {},
+  );
+  return {
+    get exited() {
+      return program.exited;
+    },
+    log: () => program.log(),
+    ready: async () => {
+      await whileRunning(
+        program,
+        async () => program.log().includes('{"event":"ready"'),
+        'all hosts connected',
+      );
+    },
+    stop: () => program.stop(),
+  };
+}
+
 /** A port that nobody listens on now; for programs that must be told one. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

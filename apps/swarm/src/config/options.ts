@@ -67,11 +67,11 @@ interface Flags {
 }
 
 const NOTES = `
-Ctrl-C ends it and prints what happened. Environment: MUSTER_SERVER, MUSTER_ENROLL_SECRET
-Exit codes: 0; 1 when not all hosts were ever connected; 2 when called wrongly
+Ctrl-C ends it and tells what happened. Exit code 1: some never got connected.
+Environment: MUSTER_SERVER, MUSTER_ENROLL_SECRET
 
 Example:
-  muster swarm --server http://127.0.0.1:8420 --enroll-secret "$(cat .muster/enroll-secret)" --hosts 10000`;
+  muster swarm --server http://127.0.0.1:8420 --enroll-secret S --hosts 10000`;
 
 /** Parses the command line (without node, muster and swarm) and the environment; throws UsageError. */
 export function parseOptions(args: readonly string[], env: SwarmEnvironment): SwarmOptions {
@@ -107,14 +107,14 @@ function parseFlags(args: readonly string[]): Flags {
   const command = new Command('muster swarm')
     .description('Simulates thousands of hosts in one process, for load tests. They run nothing.')
     .option('--server <url>', 'where the Muster server is (http or https)')
-    .option('--enroll-secret <secret>', 'needed until all hosts are enrolled')
+    .option('--enroll-secret <secret>', 'needed until all are enrolled')
     .option('--hosts <n>', 'how many')
-    .option('--state-file <file>', 'keeps the node keys: a second run does not enroll again')
+    .option('--state-file <file>', 'node keys, so that the next run need not enroll')
     .option('--prefix <text>', 'hostnames are this and a number', 'swarm-')
     .option('--connect-rate <n>/s', 'first connections per second', '1000/s')
     .option('--rows <n>', 'rows of an answer to a query', '1')
     .option('--row-bytes <n>', 'bytes of values in a row', '60')
-    .option('--answer-delay <ms>', 'time until the answer, or range', '0..50ms')
+    .option('--answer-delay <ms>', 'time to an answer', '0..50ms')
     .option('--answer-failures <share>', 'answers that are errors, 0 to 1', '0.01')
     .option('--script-seconds <s>', 'how long a run takes', '0')
     .option('--script-output-bytes <n>', 'output of a run', '10')

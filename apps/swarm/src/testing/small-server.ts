@@ -71,7 +71,9 @@ export class SmallServer {
 
   /** An order to one host; its acknowledgement. */
   ask(hostname: string, event: string, message: unknown): Promise<unknown> {
-    return this.sockets.get(hostname)!.emitWithAck(event, message) as Promise<unknown>;
+    const socket = this.sockets.get(hostname);
+    if (socket === undefined) throw new Error(`${hostname} is not connected`);
+    return socket.emitWithAck(event, message) as Promise<unknown>;
   }
 
   /** Cuts all connections. */

@@ -75,7 +75,7 @@ export function readPatience(open: string): number {
 
 /**
  * Reads events. One that came in the very same bytes as the last one is not read again, but is the same object: a query
- * goes to all hosts of the swarm in the same bytes, and comparing them costs a hundredth of parsing them.
+ * goes to all hosts of the swarm in the same bytes, and comparing them costs a hundredth of parsing and checking them.
  */
 export class EventReader {
   private bytes: Buffer | null = null;
