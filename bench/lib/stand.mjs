@@ -74,6 +74,8 @@ export async function openStand(root) {
     url,
     /** Enrolls agents. */
     secret,
+    /** Of the admin, who `api` is. */
+    token,
     postgres,
     server,
     api,
