@@ -8,3 +8,13 @@ export { QueriesModule } from './queries.module.js';
 export { SavedQueriesService, type UnsavedQuery } from './saved/saved-queries.service.js';
 export { type SavedQueryRow } from './saved/saved-queries.repository.js';
 export { SavedQuery } from './saved/saved-query.entity.js';
+export { checkAggregate, createAggregation } from './aggregation/aggregation.js';
+export {
+  AGGREGATION_LIMITS,
+  type Aggregation,
+  type AggregateFailure,
+  type AggregateHost,
+  type AggregateResult,
+  type AggregateRow,
+  type AggregationLimits,
+} from './aggregation/aggregation-types.js';
