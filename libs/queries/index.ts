@@ -18,3 +18,4 @@ export {
   type AggregateRow,
   type AggregationLimits,
 } from './aggregation/aggregation-types.js';
+export { AggregateFeed, type AggregateListener, type FeedClock } from './aggregation/aggregate-feed.js';
