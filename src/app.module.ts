@@ -14,6 +14,7 @@ import { QueriesModule } from '#libs/queries/index';
 import { SessionsModule } from '#libs/sessions/index';
 import { AgentConnectionsModule, AgentGatewayModule } from './agent-gateway/agent-gateway.module.js';
 import { HealthController } from './health/health.controller.js';
+import { LiveGatewayModule } from './live-gateway/live-gateway.module.js';
 
 @Global()
 @Module({})
@@ -37,6 +38,7 @@ const domains = [
   ExecutionsModule,
   QueriesModule,
   AgentGatewayModule,
+  LiveGatewayModule.over([SessionsModule, ExecutionsModule, QueriesModule]),
 ];
 
 /** The whole server, put together. */

@@ -1,24 +1,42 @@
 import { Module } from '@nestjs/common';
+import { AgentsModule } from '#libs/agents/index';
+import { SessionsModule } from '#libs/sessions/index';
 import { AnswersService } from './campaigns/answers.service.js';
+import { CampaignAggregates } from './campaigns/campaign-aggregates.service.js';
+import { CampaignResults } from './campaigns/campaign-results.js';
 import { CampaignEndsService } from './campaigns/campaign-ends.service.js';
 import { CampaignStreams } from './campaigns/campaign-streams.js';
 import { CampaignsRepository } from './campaigns/campaigns.repository.js';
+import { CampaignViewsService } from './campaigns/campaign-views.service.js';
+import { CampaignsController } from './campaigns/campaigns.controller.js';
+import { CampaignsService } from './campaigns/campaigns.service.js';
 import { LiveStreams } from './campaigns/live-streams.js';
 import { OpenCampaigns } from './campaigns/open-campaigns.js';
 import { SavedQueriesController } from './saved/saved-queries.controller.js';
 import { SavedQueriesRepository } from './saved/saved-queries.repository.js';
 import { SavedQueriesService } from './saved/saved-queries.service.js';
+import { QuestionsService } from './campaigns/questions.service.js';
+import { LiveQueriesController } from './fleet/live-queries.controller.js';
+import { SyncQueriesController } from './fleet/sync-queries.controller.js';
+import { SyncQueriesService } from './fleet/sync-queries.service.js';
 
 /** Saved queries, and live ones. Needs a `QueryChannel` from outside. */
 @Module({
-  controllers: [SavedQueriesController],
+  imports: [AgentsModule, SessionsModule],
+  controllers: [SavedQueriesController, LiveQueriesController, SyncQueriesController, CampaignsController],
   providers: [
+    CampaignsService,
+    CampaignViewsService,
+    SyncQueriesService,
     AnswersService,
     CampaignEndsService,
+    CampaignAggregates,
+    CampaignResults,
     CampaignsRepository,
     OpenCampaigns,
     SavedQueriesRepository,
     SavedQueriesService,
+    QuestionsService,
     { provide: CampaignStreams, useClass: LiveStreams },
   ],
   exports: [AnswersService, CampaignStreams, SavedQueriesService],

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
+import { LIVE_QUERY_ROUTES } from './live-query-routes.js';
 import { QUERY_ROUTES } from './query-routes.js';
 import { type AuthWorld, type Place, type Who } from './world.js';
 
@@ -288,6 +289,7 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
   ],
 
   ...QUERY_ROUTES,
+  ...LIVE_QUERY_ROUTES,
 
   'GET /api/v1/fleet/teams': [{ about: 'list', sample: at(fleet('/teams')) }],
   'POST /api/v1/fleet/teams': [

@@ -106,13 +106,23 @@ export class AuthWorld {
   }
 
   /** A saved query of that place. */
-  async newQuery(place: Place): Promise<{ id: number; name: string }> {
+  async newQuery(place: Place, observersMay = false): Promise<{ id: number; name: string }> {
     const name = randomUUID();
     const [{ id }] = await this.sql(
-      `INSERT INTO queries (team_id, name, query, saved) VALUES ($1, $2, 'SELECT 1', true) RETURNING id`,
-      [this.teams[place], name],
+      `INSERT INTO queries (team_id, name, query, saved, observer_can_run) VALUES ($1, $2, 'SELECT 1', true, $3) RETURNING id`,
+      [this.teams[place], name, observersMay],
     );
     return { id: id as number, name };
+  }
+
+  /** A live query that is over. */
+  async newCampaign(userId: number): Promise<number> {
+    const [{ id }] = await this.sql(
+      `INSERT INTO campaigns (query_id, sql, user_id, email, address, targets, open_seconds, host_seconds, host_rows, status, ended_at, end_reason)
+       VALUES (1, 'SELECT 1', $1, 'somebody@example.com', '', $2, 1, 1, 1, 2, now(), 'answered') RETURNING id`,
+      [userId, [this.hosts.near]],
+    );
+    return id as number;
   }
 
   /** A manual label. */

@@ -36,7 +36,10 @@ export class AnswersService {
    */
   async answer(host: AnsweringHost, answer: Answer): Promise<'ok' | 'stale'> {
     const campaign = this.open.get(answer.campaign_id);
-    if (!campaign?.expects(host.id, answer.part, answer.rows.length)) return 'stale';
+    if (!campaign) return 'stale';
+    // Said again, because the acknowledgement was late.
+    if (answer.part < campaign.begun(host.id)) return 'ok';
+    if (!campaign.expects(host.id, answer.part, answer.rows.length)) return 'stale';
     try {
       const seq = await this.parts.add({
         campaignId: campaign.id,

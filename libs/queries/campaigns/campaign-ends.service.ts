@@ -72,8 +72,7 @@ export class CampaignEndsService implements OnApplicationBootstrap, OnApplicatio
     for (const campaign of this.open.all()) {
       const age = Date.now() - campaign.row.createdAt.getTime();
       if (age > campaign.row.openSeconds * 1000) this.endQuietly(campaign, 'time_limit');
-      else if (campaign.subscribers === 0 && performance.now() - campaign.idleSince > ABANDONED_MS)
-        this.endQuietly(campaign, 'abandoned');
+      else if (campaign.idleMs > ABANDONED_MS) this.endQuietly(campaign, 'abandoned');
       else this.check(campaign);
     }
   }

@@ -69,11 +69,17 @@ const SQL = {
     name: 'campaign_save_aggregate',
     text: 'UPDATE campaigns SET aggregate_result = $2 WHERE id = $1',
   },
-  // `outcome IS NULL` of a host's last part: cut off in the middle.
   hosts: {
     name: 'campaign_hosts',
-    text: `SELECT r.host_id AS "hostId", max(h.hostname) AS hostname, max(r.outcome) AS outcome, sum(r.row_count)::int AS rows
-           FROM campaign_results r LEFT JOIN hosts h ON h.id = r.host_id WHERE r.campaign_id = $1 GROUP BY r.host_id ORDER BY r.host_id`,
+    text: `SELECT t.id, h.hostname, r.outcome, coalesce(r.rows, 0)::int AS rows
+           FROM campaigns c CROSS JOIN unnest(c.targets) AS t(id) LEFT JOIN hosts h ON h.id = t.id
+           LEFT JOIN LATERAL (SELECT max(outcome) AS outcome, sum(row_count) AS rows FROM campaign_results
+             WHERE campaign_id = c.id AND host_id = t.id) r ON true
+           WHERE c.id = $1 ORDER BY t.id`,
+  },
+  list: {
+    name: 'campaigns_list',
+    text: `SELECT ${COLUMNS} FROM campaigns WHERE ($1::int IS NULL OR user_id = $1) AND id < $2 ORDER BY id DESC LIMIT $3`,
   },
   metrics: {
     name: 'campaign_metrics',
@@ -126,6 +132,16 @@ export interface HostAnswer {
   readonly rows: number;
   /** null: more was to follow. */
   readonly outcome: AnswerOutcome | null;
+}
+
+/** A target, and what it has answered. */
+export interface TargetedHost {
+  readonly id: number;
+  /** null: removed since. */
+  readonly hostname: string | null;
+  /** null: its answer has not ended. */
+  readonly outcome: AnswerOutcome | null;
+  readonly rows: number;
 }
 
 /** The statements about campaigns and their results. */
@@ -220,11 +236,14 @@ export class CampaignsRepository {
     await this.database.query(SQL.saveAggregate, [id, json]);
   }
 
-  /** Who answered, by id; `hostname` is null for a host that has been removed. */
-  hosts(
-    id: number,
-  ): Promise<{ hostId: number; hostname: string | null; outcome: AnswerOutcome | null; rows: number }[]> {
-    return this.database.query(SQL.hosts, [id]);
+  /** All targets by id, with what each has answered. */
+  hosts(id: number): Promise<TargetedHost[]> {
+    return this.database.query<TargetedHost>(SQL.hosts, [id]);
+  }
+
+  /** Newest first. @param userId null: everybody's @param before only those with a smaller id */
+  list(userId: number | null, before: number, limit: number): Promise<Campaign[]> {
+    return this.database.query<Campaign>(SQL.list, [userId, before, limit]);
   }
 
   /** How many of these hosts have not been seen for thirty days, and how many are new today. */

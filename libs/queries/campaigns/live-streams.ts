@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type Caller, may, maySomewhere } from '#libs/platform/auth/index';
-import { DomainError, notFound } from '#libs/platform/errors/index';
+import { type Caller } from '#libs/platform/auth/index';
+import { notFound } from '#libs/platform/errors/index';
 import { type Campaign } from './campaign.entity.js';
 import { CampaignStreams } from './campaign-streams.js';
+import { checkOwner } from './campaigns.service.js';
+import { CampaignResults } from './campaign-results.js';
 import { CampaignsRepository } from './campaigns.repository.js';
 import { OpenCampaign } from './open-campaign.js';
 import { OpenCampaigns } from './open-campaigns.js';
@@ -17,6 +19,7 @@ const TICK_MS = 5_000;
 export class LiveStreams extends CampaignStreams {
   constructor(
     private readonly repository: CampaignsRepository,
+    private readonly results: CampaignResults,
     private readonly campaigns: OpenCampaigns,
     private readonly channel: QueryChannel,
   ) {
@@ -29,7 +32,6 @@ export class LiveStreams extends CampaignStreams {
     after: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<readonly StreamEvent[]>> {
-    if (!maySomewhere(caller, 'live_query:run')) throw new DomainError('forbidden', 'forbidden');
     const open = this.campaigns.get(campaignId);
     const row = open?.row ?? (await this.repository.find(campaignId));
     if (!row) throw notFound('Campaign', campaignId);
@@ -42,7 +44,8 @@ export class LiveStreams extends CampaignStreams {
     after: number,
     signal: AbortSignal,
   ): AsyncGenerator<readonly StreamEvent[]> {
-    this.arrive(campaign);
+    campaign.arrive();
+    this.begin(campaign);
     try {
       const told = new Told();
       let seq = Math.min(after, campaign.tally.lastSeq);
@@ -53,7 +56,7 @@ export class LiveStreams extends CampaignStreams {
         if (due) looked = performance.now();
         const news = due ? [await this.totals(campaign, seq)] : [];
         for (;;) {
-          const page = await this.results(campaign, seq);
+          const page = await this.results.after(campaign, seq);
           if (signal.aborted) return;
           // Whatever is told of the numbers is told after the results that they count.
           if (page.length === 0 && seq >= campaign.tally.lastSeq) break;
@@ -61,14 +64,14 @@ export class LiveStreams extends CampaignStreams {
           yield page;
         }
         if (campaign.aggregate) news.push(campaign.aggregate);
-        if (due || campaign.finished) news.push(this.status(campaign, seq));
+        if (due || campaign.isToldFinished) news.push(this.status(campaign, seq));
         const fresh = told.news(news.map((one) => ({ ...one, seq })));
-        const over = campaign.over;
+        const over = campaign.over && campaign.isAggregated;
         if (fresh.length > 0) yield fresh;
         if (over) return;
       }
     } finally {
-      this.leave(campaign);
+      campaign.leave();
     }
   }
 
@@ -80,7 +83,7 @@ export class LiveStreams extends CampaignStreams {
   ): AsyncGenerator<readonly StreamEvent[]> {
     const campaign = new OpenCampaign(row);
     campaign.follow(await this.repository.answers(row.id), Number(row.lastSeq));
-    campaign.finished = true;
+    campaign.finished = campaign.over = campaign.aggregateDone = true;
     let seq = Math.min(after, campaign.tally.lastSeq);
     yield [await this.totals(campaign, seq), this.status(campaign, seq)];
     for (
@@ -95,21 +98,11 @@ export class LiveStreams extends CampaignStreams {
     if (row.aggregateResult !== null) yield [{ type: 'aggregate', seq, json: row.aggregateResult }];
   }
 
-  private async results(campaign: OpenCampaign, after: number): Promise<readonly StreamEvent[]> {
-    return campaign.after(after) ?? (await this.repository.page(campaign.id, after));
-  }
-
-  private arrive(campaign: OpenCampaign): void {
-    campaign.subscribers += 1;
+  private begin(campaign: OpenCampaign): void {
     if (campaign.row.status !== 0) return;
     campaign.row.status = 1;
     // Only says that somebody listens; the next subscriber says it again.
     this.repository.begin(campaign.id).catch(() => (campaign.row.status = 0));
-  }
-
-  private leave(campaign: OpenCampaign): void {
-    campaign.subscribers -= 1;
-    campaign.idleSince = performance.now();
   }
 
   /** `reference/fleet.md`, 7.4: the missing ones are among the offline ones. */
@@ -129,7 +122,7 @@ export class LiveStreams extends CampaignStreams {
       actual_results: answered,
       count_of_hosts_with_results: withRows,
       count_of_hosts_with_no_results: withoutRows,
-      status: campaign.finished ? 'finished' : 'pending',
+      status: campaign.isToldFinished ? 'finished' : 'pending',
     });
   }
 
@@ -153,10 +146,4 @@ class Told {
 
 function event(type: StreamEventType, seq: number, data: object): StreamEvent {
   return { type, seq, json: JSON.stringify(data) };
-}
-
-/** Whoever asked may listen, and global admins may. */
-function checkOwner(caller: Caller, row: Campaign): void {
-  if (row.userId !== caller.userId && !may(caller, 'live_query:manage', null))
-    throw new DomainError('forbidden', 'forbidden');
 }

@@ -42,15 +42,18 @@ export class OpenCampaign {
   finished = false;
   /** No answer counts any more, and everything about it is known. */
   over = false;
-  subscribers = 0;
-  /** Since when nobody listens, milliseconds of `performance.now()`. */
-  idleSince = performance.now();
   /** The last result of the aggregate. */
   aggregate: StreamEvent | null = null;
+  /** Number of the last result that is surely in it. */
+  aggregated = 0;
+  /** It will not change any more. */
+  aggregateDone = false;
   /** Parts stored of answers that have not ended, by host. */
   private readonly parts = new Map<number, number>();
   /** Rows of answers that have not ended, by host. */
   private readonly rows = new Map<number, number>();
+  private subscribers = 0;
+  private idleSince = performance.now();
   private recent: StreamEvent[] = [];
   private recentBytes = 0;
 
@@ -77,6 +80,35 @@ export class OpenCampaign {
 
   get id(): number {
     return this.row.id;
+  }
+
+  /** Somebody listens. */
+  arrive(): void {
+    this.subscribers += 1;
+  }
+
+  /** Somebody no longer listens. */
+  leave(): void {
+    this.subscribers -= 1;
+    this.idleSince = performance.now();
+  }
+
+  /** Milliseconds since somebody listened last; 0 while somebody does. */
+  get idleMs(): number {
+    return this.subscribers > 0 ? 0 : performance.now() - this.idleSince;
+  }
+
+  /** Whether the aggregate, if there is one, has all that can be in it. */
+  get isAggregated(): boolean {
+    return this.row.aggregate === null || this.aggregateDone;
+  }
+
+  /** Whether it can be said that nobody owes an answer: also the aggregate holds all of them. */
+  get isToldFinished(): boolean {
+    return (
+      this.finished &&
+      (this.isAggregated || (this.aggregate !== null && this.aggregated >= this.tally.lastSeq))
+    );
   }
 
   /** What the hosts are told. */

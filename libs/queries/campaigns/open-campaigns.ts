@@ -8,13 +8,19 @@ import { OpenCampaign } from './open-campaign.js';
 @Injectable()
 export class OpenCampaigns implements OnApplicationBootstrap {
   readonly watchers = new Watchers<number>();
+  /** Resolves when what was open before is here. */
+  readonly loaded: Promise<void>;
+  private setLoaded: () => void = () => undefined;
   private readonly campaigns = new Map<number, OpenCampaign>();
 
-  constructor(private readonly repository: CampaignsRepository) {}
+  constructor(private readonly repository: CampaignsRepository) {
+    this.loaded = new Promise((resolve) => (this.setLoaded = resolve));
+  }
 
   /** What was open when the server ended goes on: its hosts are asked again when they come back. */
   async onApplicationBootstrap(): Promise<void> {
     for (const row of await this.repository.open()) await this.read(row);
+    this.setLoaded();
   }
 
   get(id: number): OpenCampaign | undefined {

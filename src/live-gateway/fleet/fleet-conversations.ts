@@ -73,6 +73,8 @@ export class FleetConversations implements BeforeApplicationShutdown {
     try {
       const events = await this.campaigns.open(caller, campaignId, after, signal);
       await this.subscriptions.follow(events, send, signal, () => connection.terminate());
+      // It is the client that closes: Fleet's takes a connection that the server ends for a failure, and reads on for ever.
+      await aborted(signal);
     } catch (error) {
       revoked.signal.throwIfAborted();
       throw error;
@@ -89,4 +91,11 @@ export class FleetConversations implements BeforeApplicationShutdown {
     this.logger.error(error, { campaign_id: campaignId });
     return INTERNAL;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

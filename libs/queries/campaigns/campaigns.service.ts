@@ -1,0 +1,149 @@
+import { Injectable } from '@nestjs/common';
+import { type Caller, may, maySomewhere } from '#libs/platform/auth/index';
+import { Database } from '#libs/platform/database/index';
+import { DomainError, notFound } from '#libs/platform/errors/index';
+import { OrganizationService } from '#libs/sessions/index';
+import { createAggregation } from '../aggregation/aggregation.js';
+import { CampaignAggregates } from './campaign-aggregates.service.js';
+import { type Campaign } from './campaign.entity.js';
+import { CampaignEndsService } from './campaign-ends.service.js';
+import { CampaignsRepository, type NewCampaign } from './campaigns.repository.js';
+import { OpenCampaign } from './open-campaign.js';
+import { OpenCampaigns } from './open-campaigns.js';
+import {
+  type CampaignLimits,
+  type CampaignRequest,
+  DEFAULT_LIMITS,
+  type Question,
+  QuestionsService,
+} from './questions.service.js';
+import { QueryChannel } from './query-channel.js';
+
+/** How many hosts were targeted, by how they were when it was made. */
+export interface CampaignMetrics {
+  readonly total: number;
+  readonly online: number;
+  /** Not seen for thirty days; they are among the offline ones. */
+  readonly missing: number;
+  /** Enrolled within a day. */
+  readonly new: number;
+}
+
+/** Live queries: asked, looked up. */
+@Injectable()
+export class CampaignsService {
+  constructor(
+    private readonly database: Database,
+    private readonly repository: CampaignsRepository,
+    private readonly open: OpenCampaigns,
+    private readonly channel: QueryChannel,
+    private readonly ends: CampaignEndsService,
+    private readonly aggregates: CampaignAggregates,
+    private readonly questions: QuestionsService,
+    private readonly organization: OrganizationService,
+  ) {}
+
+  /** @throws DomainError permission_denied when live queries are switched off */
+  async checkEnabled(): Promise<void> {
+    if (await this.organization.liveQueryDisabled())
+      throw new DomainError('permission_denied', 'Permission Denied');
+  }
+
+  /** @throws DomainError unavailable when results cannot be kept */
+  checkStore(): Promise<void> {
+    return this.repository.ping();
+  }
+
+  /**
+   * Asks the hosts. The checks in their order (`reference/fleet.md`, 6.2).
+   * @throws DomainError permission_denied; invalid (`query`, `aggregate`, `limits.hosts`); not_found; forbidden; malformed
+   *   when nobody is targeted
+   */
+  async start(
+    caller: Caller,
+    request: CampaignRequest,
+  ): Promise<{ campaign: OpenCampaign; metrics: CampaignMetrics }> {
+    await this.checkEnabled();
+    const question = await this.questions.read(caller, request);
+    const { targets } = question;
+    const limits = { ...DEFAULT_LIMITS, ...request.limits };
+    checkNumber(targets.length, limits.hosts);
+    const aggregation = request.aggregate ? await createAggregation(request.aggregate) : null;
+    const row = await this.insert(caller, question, request.aggregate || null, limits).catch(
+      (error: unknown) => {
+        aggregation?.close();
+        throw error;
+      },
+    );
+    const campaign = new OpenCampaign(row);
+    this.open.add(campaign);
+    if (aggregation) this.aggregates.follow(campaign, aggregation);
+    const online = targets.filter((id) => this.channel.isConnected(id));
+    this.channel.ask(online, [campaign.order()]);
+    this.ends.check(campaign);
+    const counts = await this.repository.metrics(targets);
+    return { campaign, metrics: { total: targets.length, online: online.length, ...counts } };
+  }
+
+  /** @throws DomainError not_found; forbidden, unless it is the caller's own or they may manage others' */
+  async get(caller: Caller, id: number): Promise<Campaign> {
+    const row = await this.repository.find(id);
+    if (!row) throw notFound('Campaign', id);
+    checkOwner(caller, row);
+    return row;
+  }
+
+  /**
+   * Ends it: hosts that still work on it are told to stop. One that is over stays as it is.
+   * @throws as `get`
+   */
+  async cancel(caller: Caller, id: number): Promise<Campaign> {
+    const row = await this.get(caller, id);
+    const campaign = this.open.get(row.id);
+    if (!campaign) return row;
+    await this.ends.end(campaign, 'cancelled', caller.email);
+    return this.get(caller, id);
+  }
+
+  private insert(
+    caller: Caller,
+    question: Question,
+    aggregate: string | null,
+    limits: CampaignLimits,
+  ): Promise<Campaign> {
+    return this.database.transaction(async (tx) => {
+      const { saved, sql, targets } = question;
+      const campaign: NewCampaign = {
+        queryId: await this.questions.queryId(tx, caller, question),
+        queryName: saved?.saved ? saved.name : null,
+        sql,
+        aggregate,
+        userId: caller.userId,
+        email: caller.email,
+        address: caller.address,
+        targets,
+        openSeconds: limits.open_seconds,
+        hostSeconds: limits.host_seconds,
+        hostRows: limits.host_rows,
+      };
+      return this.repository.insert(tx, campaign);
+    });
+  }
+}
+
+/** Whoever asked, and those who may manage everybody's. @throws DomainError forbidden */
+export function checkOwner(caller: Caller, row: Campaign): void {
+  if (!maySomewhere(caller, 'live_query:run')) throw new DomainError('forbidden', 'forbidden');
+  if (row.userId !== caller.userId && !may(caller, 'live_query:manage', null))
+    throw new DomainError('forbidden', 'forbidden');
+}
+
+function checkNumber(targeted: number, most: number | null): void {
+  if (targeted === 0) throw new DomainError('malformed', 'no hosts targeted');
+  if (most !== null && targeted > most) {
+    throw new DomainError('invalid', {
+      name: 'limits.hosts',
+      reason: `${targeted} hosts are targeted, more than the limit of ${most}`,
+    });
+  }
+}
