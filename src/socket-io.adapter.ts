@@ -1,7 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { type MessageMappingProperties } from '@nestjs/websockets';
-import { defer, type Observable } from 'rxjs';
+import { isObservable, type Observable } from 'rxjs';
 import { type Server, type ServerOptions, type Socket } from 'socket.io';
 import { Limits } from '#libs/protocol/index';
 
@@ -69,9 +69,11 @@ export class SocketIoAdapter extends IoAdapter {
       if (response.event) socket.emit(response.event, response.data);
       else if (!handler.isAckHandledManually) ack?.(response);
     };
-    defer(() => transform(callback(data, ack))).subscribe({
-      next: respond,
-      error: (error: unknown) => this.logger.error(error),
-    });
+    const failed = (error: unknown): void => this.logger.error(error);
+    // An observable of one promise costs as much as handling a small message does.
+    new Promise((resolve) => resolve(callback(data, ack))).then((result) => {
+      if (isObservable(result)) transform(result).subscribe({ next: respond, error: failed });
+      else respond(result as Emitted | undefined);
+    }, failed);
   }
 }

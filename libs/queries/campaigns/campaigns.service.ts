@@ -69,6 +69,9 @@ export class CampaignsService {
     const limits = { ...DEFAULT_LIMITS, ...request.limits };
     checkNumber(targets.length, limits.hosts);
     const aggregation = request.aggregate ? await createAggregation(request.aggregate) : null;
+    const counting = this.repository.metrics(targets);
+    // Awaited once the hosts have been asked.
+    counting.catch(() => undefined);
     const row = await this.insert(caller, question, request.aggregate || null, limits).catch(
       (error: unknown) => {
         aggregation?.close();
@@ -79,9 +82,10 @@ export class CampaignsService {
     this.open.add(campaign);
     if (aggregation) this.aggregates.follow(campaign, aggregation);
     const online = targets.filter((id) => this.channel.isConnected(id));
-    this.channel.ask(online, [campaign.order()]);
+    this.channel.ask(online, [campaign.order()], () => campaign.tally.answered);
     this.ends.check(campaign);
-    const counts = await this.repository.metrics(targets);
+    const counts = await counting;
+    campaign.missing = counts.missing;
     return { campaign, metrics: { total: targets.length, online: online.length, ...counts } };
   }
 

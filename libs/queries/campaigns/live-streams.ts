@@ -108,8 +108,7 @@ export class LiveStreams extends CampaignStreams {
   /** `reference/fleet.md`, 7.4: the missing ones are among the offline ones. */
   private async totals(campaign: OpenCampaign, seq: number): Promise<StreamEvent> {
     const { targets } = campaign.row;
-    campaign.missing ??= this.repository.metrics(targets).then(({ missing }) => missing);
-    const missing_in_action = await campaign.missing;
+    const missing_in_action = (campaign.missing ??= (await this.repository.metrics(targets)).missing);
     const count = targets.length;
     const online = this.online(campaign.row);
     return event('totals', seq, { count, online, offline: count - online, missing_in_action });

@@ -36,7 +36,7 @@ export class OpenCampaign {
   /** Hosts whose answer has not ended. */
   readonly pending: Set<number>;
   /** Targets not seen for thirty days, as they were when somebody first asked. */
-  missing: Promise<number> | null = null;
+  missing: number | null = null;
   readonly tally: Tally = { answered: 0, withRows: 0, withoutRows: 0, lastSeq: 0 };
   /** Once nobody who is connected owes an answer; it stays so. */
   finished = false;

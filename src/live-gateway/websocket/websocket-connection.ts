@@ -1,3 +1,4 @@
+import { type Duplex } from 'node:stream';
 import { type WebSocket } from 'ws';
 import { type CloseReason, Connection } from '../fleet/connection.js';
 import { HIGH_WATER_BYTES } from '../limits.js';
@@ -10,9 +11,12 @@ const CLOSE_CODES: Readonly<Record<CloseReason, [number, string]>> = {
 /** A client on a WebSocket of its own: one frame is one message. */
 export class WebSocketConnection extends Connection {
   private answered = true;
+  private gathering = false;
 
   constructor(
     private readonly socket: WebSocket,
+    /** What the WebSocket writes to. */
+    private readonly stream: Duplex,
     address: string,
   ) {
     super(address);
@@ -24,6 +28,7 @@ export class WebSocketConnection extends Connection {
   }
 
   override send(text: string): Promise<void> | undefined {
+    this.gather();
     let written: () => void = () => undefined;
     const writing = new Promise<void>((resolve) => (written = resolve));
     this.socket.send(text, () => written());
@@ -37,6 +42,17 @@ export class WebSocketConnection extends Connection {
     if (!this.answered) return this.terminate();
     this.answered = false;
     this.socket.ping();
+  }
+
+  /** Messages of one go leave in one write: apart, ten thousand of them are a tenth of a second in system calls. */
+  private gather(): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    this.stream.cork();
+    process.nextTick(() => {
+      this.gathering = false;
+      this.stream.uncork();
+    });
   }
 
   protected override sayGoodbye(reason: CloseReason): void {

@@ -37,7 +37,7 @@ export class WebSocketEndpoint implements OnModuleInit, BeforeApplicationShutdow
   /** Takes the socket over; a request that is no proper handshake is answered with 400. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.server.handleUpgrade(request, socket, head, (websocket) => {
-      const connection = new WebSocketConnection(websocket, addressOfPeer(request.socket));
+      const connection = new WebSocketConnection(websocket, socket, addressOfPeer(request.socket));
       this.connections.add(connection);
       websocket.once('close', () => this.connections.delete(connection));
       this.conversations.begin(connection);
