@@ -56,7 +56,7 @@ export class CampaignEndsService implements OnApplicationBootstrap, OnApplicatio
 
   /** Whether nobody who is connected owes an answer any more; when nobody owes one at all, the campaign ends. */
   check(campaign: OpenCampaign): void {
-    if (!campaign.finished && !this.owed(campaign)) {
+    if (!campaign.finished && (campaign.pending.size === 0 || (campaign.isSettled && !this.owed(campaign)))) {
       campaign.finished = true;
       this.open.watchers.changed([campaign.id]);
     }

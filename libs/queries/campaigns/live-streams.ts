@@ -50,7 +50,7 @@ export class LiveStreams extends CampaignStreams {
       const told = new Told();
       let seq = Math.min(after, campaign.tally.lastSeq);
       let looked = performance.now();
-      yield told.news([await this.totals(campaign, seq), this.status(campaign, seq)]);
+      yield told.news([await this.totals(campaign, seq), this.firstStatus(campaign, seq)]);
       for await (const _ of this.campaigns.watchers.changes(campaign.id, signal)) {
         const due = performance.now() - looked >= TICK_MS;
         if (due) looked = performance.now();
@@ -85,7 +85,7 @@ export class LiveStreams extends CampaignStreams {
     campaign.follow(await this.repository.answers(row.id), Number(row.lastSeq));
     campaign.finished = campaign.over = campaign.aggregateDone = true;
     let seq = Math.min(after, campaign.tally.lastSeq);
-    yield [await this.totals(campaign, seq), this.status(campaign, seq)];
+    yield [await this.totals(campaign, seq), this.firstStatus(campaign, seq)];
     for (
       let page = await this.repository.page(row.id, seq);
       page.length > 0;
@@ -96,6 +96,7 @@ export class LiveStreams extends CampaignStreams {
       yield page;
     }
     if (row.aggregateResult !== null) yield [{ type: 'aggregate', seq, json: row.aggregateResult }];
+    yield [this.status(campaign, seq)];
   }
 
   private begin(campaign: OpenCampaign): void {
@@ -112,6 +113,18 @@ export class LiveStreams extends CampaignStreams {
     const count = targets.length;
     const online = this.online(campaign.row);
     return event('totals', seq, { count, online, offline: count - online, missing_in_action });
+  }
+
+  /** Counts what the subscriber has: Fleet's client leaves when all hosts are counted, also before the stored results have come. */
+  private firstStatus(campaign: OpenCampaign, seq: number): StreamEvent {
+    if (seq >= campaign.tally.lastSeq) return this.status(campaign, seq);
+    return event('status', seq, {
+      expected_results: this.online(campaign.row),
+      actual_results: 0,
+      count_of_hosts_with_results: 0,
+      count_of_hosts_with_no_results: 0,
+      status: 'pending',
+    });
   }
 
   private status(campaign: OpenCampaign, seq: number): StreamEvent {

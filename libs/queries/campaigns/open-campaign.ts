@@ -57,7 +57,11 @@ export class OpenCampaign {
   private recent: StreamEvent[] = [];
   private recentBytes = 0;
 
-  constructor(readonly row: Campaign) {
+  /** @param settledAt until then hosts that are not connected may still come back: milliseconds of `performance.now()` */
+  constructor(
+    readonly row: Campaign,
+    private readonly settledAt = 0,
+  ) {
     this.pending = new Set(row.targets);
   }
 
@@ -109,6 +113,11 @@ export class OpenCampaign {
       this.finished &&
       (this.isAggregated || (this.aggregate !== null && this.aggregated >= this.tally.lastSeq))
     );
+  }
+
+  /** Whether being away means something: agents need a while to come back to a server that has just started. */
+  get isSettled(): boolean {
+    return performance.now() >= this.settledAt;
   }
 
   /** What the hosts are told. */

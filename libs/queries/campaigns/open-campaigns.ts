@@ -4,6 +4,9 @@ import { type Campaign } from './campaign.entity.js';
 import { CampaignsRepository, type HostAnswer } from './campaigns.repository.js';
 import { OpenCampaign } from './open-campaign.js';
 
+/** Agents come back to a server that has started again within this time. */
+const RETURN_MS = 30_000;
+
 /** The campaigns that are not over, as their rows say; and who wants to hear of changes, by the campaign's id. */
 @Injectable()
 export class OpenCampaigns implements OnApplicationBootstrap {
@@ -49,7 +52,7 @@ export class OpenCampaigns implements OnApplicationBootstrap {
   }
 
   private async read(row: Campaign): Promise<void> {
-    const campaign = new OpenCampaign(row);
+    const campaign = new OpenCampaign(row, performance.now() + RETURN_MS);
     const answers: HostAnswer[] = await this.repository.answers(row.id);
     campaign.follow(answers, Number(row.lastSeq));
     this.add(campaign);
