@@ -1,8 +1,10 @@
-import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { WebSocketServer } from 'ws';
 import { selfSigned } from '../../testing/self-signed.js';
 import { HttpClient, type HttpClientOptions } from './http-client.js';
+import { socketMessages } from './socket-messages.js';
 
 const identity = selfSigned('127.0.0.1', 'muster.test');
 
@@ -33,9 +35,12 @@ describe('HttpClient', () => {
     listener: RequestListener = answerOk,
     from = identity,
   ): Promise<string> {
-    const server = secure ? createHttpsServer(from, listener) : createHttpServer(listener);
+    return serveWith(secure ? createHttpsServer(from, listener) : createHttpServer(listener));
+  }
+
+  async function serveWith(server: HttpServer): Promise<string> {
     closers.push(() => server.closeAllConnections());
-    return `${secure ? 'https' : 'http'}://127.0.0.1:${await listen(server)}`;
+    return `${server instanceof HttpsServer ? 'https' : 'http'}://127.0.0.1:${await listen(server)}`;
   }
 
   function client(options: HttpClientOptions): HttpClient {
@@ -85,6 +90,33 @@ describe('HttpClient', () => {
     const wrong = await serve(true);
     await expect(get({ url: wrong, tls: { pinned: other.cert } })).rejects.toThrow('another certificate');
     expect(asked).toHaveLength(1);
+  });
+
+  it('opens WebSockets with the same trust', async () => {
+    const other = selfSigned('elsewhere.test');
+    const serveLive = async (from: typeof identity): Promise<string> => {
+      const server = createHttpsServer(from);
+      const sockets = new WebSocketServer({ server, path: '/below/live' });
+      sockets.on('connection', (socket) => {
+        socket.send('hello');
+        socket.close(1000);
+      });
+      return serveWith(server);
+    };
+    const right = await serveLive(identity);
+    const strange = await serveLive(other);
+    const hear = async (options: HttpClientOptions): Promise<string[]> => {
+      const heard: string[] = [];
+      const socket = await client({ ...options, url: `${options.url}/below` }).webSocket('/live');
+      for await (const text of socketMessages(socket, { greeting: [] })) heard.push(text);
+      return heard;
+    };
+    await expect(hear({ url: right, tls: { ca: identity.cert } })).resolves.toEqual(['hello']);
+    await expect(hear({ url: strange, tls: { insecure: true } })).resolves.toEqual(['hello']);
+    await expect(hear({ url: strange, tls: { pinned: other.cert } })).resolves.toEqual(['hello']);
+    await expect(hear({ url: right })).rejects.toThrow('self-signed');
+    await expect(hear({ url: strange, tls: { ca: other.cert } })).rejects.toThrow('altnames');
+    await expect(hear({ url: right, tls: { pinned: other.cert } })).rejects.toThrow('another certificate');
   });
 
   it('says when the scheme is the wrong one', async () => {

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest, STATUS_CODES } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
+import { type WebSocket } from 'ws';
 import { CliError } from '../errors.js';
 import { ApiError, describeEnvelope } from './api-error.js';
 import { type RawBody } from './form.js';
@@ -79,6 +80,22 @@ export class HttpClient {
     if (status >= 200 && status < 300) return response;
     const body = await readAll(response, this.describe.bind(this));
     throw this.refusal(status, body, response.headers.location);
+  }
+
+  /** A standard WebSocket with the same trust, not open yet; its events tell how that goes. It carries no token. */
+  async webSocket(path: string): Promise<WebSocket> {
+    const { WebSocket } = await import('ws');
+    return new WebSocket(this.url.replace(/^http/, 'ws') + path, {
+      agent: this.agent,
+      headers: { 'user-agent': 'muster-cli' },
+      handshakeTimeout: this.timeoutMs,
+      perMessageDeflate: false,
+    });
+  }
+
+  /** For the first message of what cannot carry it in a header; empty: nobody is signed in. */
+  get token(): string {
+    return this.options.token ?? '';
   }
 
   /** Lets the process end: idle connections are kept no longer. */
