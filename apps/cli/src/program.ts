@@ -1,13 +1,15 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { type CancelOptions } from './commands/cancel.command.js';
 import { type HostsOptions, type TransferOptions } from './commands/hosts.command.js';
 import { type LoginOptions } from './commands/login.command.js';
 import { type LogsOptions } from './commands/logs.command.js';
+import { addQuery } from './commands/query.definition.js';
 import { type RunScriptOptions } from './commands/run-script.command.js';
 import { type GetScriptOptions, type ScriptsOptions } from './commands/scripts.command.js';
 import { type UpOptions } from './commands/up.command.js';
 import { type WhoamiOptions } from './commands/whoami.command.js';
 import { type ConnectionOptions, type Context } from './connect.js';
+import { collect, example, seconds, server, wholeNumber } from './definition.js';
 import { CliError, ExitCode } from './errors.js';
 import { line, printable, styled } from './terminal/io.js';
 
@@ -79,7 +81,7 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
     });
 
   program.commandsGroup('On a host:');
-  program.command('agent').description('the agent of this host: `muster agent --help` tells its options');
+  program.command('agent').description('the agent of this host; see its own --help');
 
   program.commandsGroup('Every day:');
   server(program.command('login').description('sign in and remember it'))
@@ -166,6 +168,7 @@ signal n; 1 server or network, 2 usage.`,
     });
 
   addScripts(program, context, done);
+  addQuery(program, context, done);
 
   server(program.command('logs').description('the output of an execution'))
     .argument('<execution-id>')
@@ -227,14 +230,6 @@ function addScripts(program: Command, context: Context, done: (exitCode: number)
     );
 }
 
-/** The options of every command that talks to a server. */
-function server(command: Command): Command {
-  return command
-    .option('--url <url>', 'the server (default: where you are signed in)')
-    .option('--ca <file>', "PEM file of the server's certificate authority")
-    .option('--insecure', 'trust any certificate');
-}
-
 const settingsHelp = `
 Settings come from the environment:
   MUSTER_HOST, MUSTER_PORT         where it listens (127.0.0.1, 8420)
@@ -244,21 +239,3 @@ Settings come from the environment:
   MUSTER_ENROLL_SECRET             the first enroll secret; unset: generated
   MUSTER_TLS_CERT, MUSTER_TLS_KEY  PEM files; set: HTTPS and WSS
   MUSTER_LOG_LEVEL                 error, warn, info, debug (info)`;
-
-function example(...lines: string[]): string {
-  return `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${lines.map((text) => `  ${text}`).join('\n')}`;
-}
-
-function collect(value: string, previous: string[] | undefined): string[] {
-  return [...(previous ?? []), value];
-}
-
-function seconds(value: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('a whole number of seconds is meant.');
-  return Number(value);
-}
-
-function wholeNumber(value: string): number {
-  if (!/^\d{1,10}$/.test(value)) throw new InvalidArgumentError('a whole number is meant.');
-  return Number(value);
-}

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, type Socket } from 'node:net';
+import { type Duplex } from 'node:stream';
 
 export interface Request {
   readonly method: string;
@@ -41,6 +42,12 @@ export class ScriptedServer {
   on(method: string, path: string, handler: Handler): this {
     const pattern = new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`);
     this.routes.unshift({ method, path: pattern, handler });
+    return this;
+  }
+
+  /** Who takes over the sockets of requests to upgrade; the newest wins. */
+  onUpgrade(take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): this {
+    this.server.removeAllListeners('upgrade').on('upgrade', take);
     return this;
   }
 

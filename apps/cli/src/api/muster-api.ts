@@ -2,6 +2,19 @@ import { type IncomingMessage } from 'node:http';
 import { CliError } from '../errors.js';
 import { formWith } from '../http/form.js';
 import { type HttpClient } from '../http/http-client.js';
+import { socketMessages, type SocketMessagesOptions } from '../http/socket-messages.js';
+import {
+  type Campaign,
+  type CampaignHost,
+  type LiveEvent,
+  readCampaign,
+  readCampaignHost,
+  readLiveEvent,
+  readSavedQuery,
+  readStartedCampaign,
+  type SavedQuery,
+  type StartedCampaign,
+} from './campaign-shapes.js';
 import { list, number, record, string, UnexpectedShape } from './read.js';
 import {
   type Execution,
@@ -23,6 +36,19 @@ export interface ScriptRequest {
   readonly timeoutSeconds?: number;
 }
 
+/** A live query to be started: either SQL or a saved query. */
+export interface LiveQueryRequest {
+  readonly sql?: string;
+  readonly queryId?: number;
+  /** Names, as people know them. */
+  readonly hosts: readonly string[];
+  readonly labels: readonly string[];
+  readonly teams: readonly string[];
+  readonly aggregate?: string;
+  readonly hostSeconds?: number;
+  readonly hostRows?: number;
+}
+
 export interface HostFilter {
   /** 0: of no team. */
   readonly teamId?: number;
@@ -36,6 +62,7 @@ export interface Name {
 
 const fleet = '/api/v1/fleet';
 const executions = '/api/v1/executions';
+const campaigns = '/api/v1/campaigns';
 
 /** The server's API as far as the commands use it. */
 export class MusterApi {
@@ -160,6 +187,59 @@ export class MusterApi {
 
   async cancel(id: string, target?: string): Promise<void> {
     await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/cancel`, { query: { target } });
+  }
+
+  /** Saved queries of a team, or of no team, with this text in their names. */
+  async savedQueries(text: string, team: number | undefined): Promise<SavedQuery[]> {
+    const query = { query: text, team_id: team?.toString() };
+    const answer = await this.http.json('GET', `${fleet}/queries`, { query });
+    return this.read(() => list(record(answer, 'answer')['queries'] ?? [], readSavedQuery, 'queries'));
+  }
+
+  async runQuery(request: LiveQueryRequest): Promise<StartedCampaign> {
+    const { sql, queryId, hosts, labels, teams, aggregate, hostSeconds, hostRows } = request;
+    const answer = await this.http.json('POST', `${fleet}/queries/run_by_names`, {
+      body: {
+        query: sql,
+        query_id: queryId,
+        selected: { hosts, labels, teams },
+        aggregate,
+        limits: { host_seconds: hostSeconds, host_rows: hostRows },
+      },
+    });
+    return this.read(() => readStartedCampaign(record(answer, 'answer')['campaign'], 'campaign'));
+  }
+
+  /** What happens to a live query after the cursor, over one connection, until that ends. */
+  async *liveEvents(
+    campaignId: number,
+    after: number,
+    options: Omit<SocketMessagesOptions, 'greeting'>,
+  ): AsyncGenerator<LiveEvent, void> {
+    const socket = await this.http.webSocket(`${fleet}/results/websocket`);
+    const greeting = [
+      { type: 'auth', data: { token: this.http.token } },
+      { type: 'select_campaign', data: { campaign_id: campaignId, after } },
+    ].map((message) => JSON.stringify(message));
+    for await (const text of socketMessages(socket, { ...options, greeting })) {
+      const event = this.read(() => readLiveEvent(text, 'message'));
+      if (event) yield event;
+    }
+  }
+
+  async campaign(id: number): Promise<Campaign> {
+    const answer = await this.http.json('GET', `${campaigns}/${id}`);
+    return this.read(() => readCampaign(answer, 'campaign'));
+  }
+
+  async campaignHosts(id: number): Promise<CampaignHost[]> {
+    const answer = await this.http.json('GET', `${campaigns}/${id}/hosts`);
+    return this.read(() => list(record(answer, 'answer')['hosts'], readCampaignHost, 'hosts'));
+  }
+
+  /** One that is over stays as it is. */
+  async cancelCampaign(id: number): Promise<void> {
+    await this.http.json('POST', `${campaigns}/${id}/cancel`);
   }
 
   close(): void {

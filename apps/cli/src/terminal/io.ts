@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { ExitCode } from '../errors.js';
 
 type Style = Parameters<typeof styleText>[0];
-type MaybeTty<T> = T & { isTTY?: boolean; columns?: number };
+type MaybeTty<T> = T & { isTTY?: boolean; columns?: number; rows?: number };
 
 /** Where a command's words come from and go to: the process's own streams, or a test's. */
 export interface Io {

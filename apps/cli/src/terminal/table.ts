@@ -34,7 +34,7 @@ export function renderTable(
 ): string {
   const clean = rows.map((row) => row.map(printable));
   const natural = columns.map(({ title }, index) =>
-    Math.max(title.length, ...clean.map((row) => [...(row[index] ?? '')].length)),
+    clean.reduce((widest, row) => Math.max(widest, [...(row[index] ?? '')].length), title.length),
   );
   const widths = io.stdout.isTTY ? fit(natural, columns, io.stdout.columns || 80) : natural;
   const none = '';
@@ -69,7 +69,8 @@ export function renderTable(
     .join('\n');
 }
 
-function cut(text: string, width: number): string {
+/** At most this wide, with an ellipsis where something is missing. */
+export function cut(text: string, width: number): string {
   const characters = [...text];
   return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : text;
 }
