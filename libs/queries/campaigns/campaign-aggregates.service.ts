@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { DomainError } from '#libs/platform/errors/index';
 import { AggregateFeed } from '../aggregation/aggregate-feed.js';
 import { createAggregation } from '../aggregation/aggregation.js';
 import { type Aggregation, type AggregateResult } from '../aggregation/aggregation-types.js';
@@ -6,6 +7,9 @@ import { CampaignResults } from './campaign-results.js';
 import { CampaignsRepository } from './campaigns.repository.js';
 import { type OpenCampaign } from './open-campaign.js';
 import { OpenCampaigns } from './open-campaigns.js';
+
+/** Open at the same time: each may keep all its rows in a process of its own. */
+const MOST = 16;
 
 /** What a campaign's aggregate needs of a `result` event. */
 interface ResultData {
@@ -41,6 +45,21 @@ export class CampaignAggregates implements OnApplicationBootstrap, OnApplication
   async onApplicationShutdown(): Promise<void> {
     this.stop.abort();
     await Promise.allSettled(this.under);
+  }
+
+  /**
+   * Begins one for a campaign that is about to be made.
+   * @throws DomainError invalid (`aggregate`), in SQLite's words; rate_limited when too many are open
+   */
+  async begin(sql: string): Promise<Aggregation> {
+    if (this.under.size >= MOST) {
+      throw new DomainError(
+        'rate_limited',
+        `${MOST} live queries with an aggregate are open already; cancel one, or wait`,
+        { retryAfter: 60 },
+      );
+    }
+    return createAggregation(sql);
   }
 
   /** From now on the campaign's aggregate follows its results, until everything about it is told. */

@@ -1,5 +1,11 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiNotFoundResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBadRequestResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
 import {
@@ -22,6 +28,7 @@ export class CampaignsController {
   @Get()
   @Allow('live_query:run')
   @ApiOkResponse({ type: CampaignListDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A parameter makes no sense.' })
   list(@CurrentCaller() caller: Caller, @Query() query: CampaignListQueryDto): Promise<CampaignListDto> {
     return this.campaigns.list(caller, query);
   }
@@ -52,6 +59,7 @@ export class CampaignsController {
   @Get(':id/results')
   @Allow('live_query:run')
   @ApiOkResponse({ type: CampaignResultsDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'after is no number.' })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such campaign.' })
   results(
     @CurrentCaller() caller: Caller,

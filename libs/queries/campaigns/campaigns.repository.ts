@@ -21,6 +21,11 @@ const SQL = {
   },
   find: { name: 'campaign_find', text: `SELECT ${COLUMNS} FROM campaigns WHERE id = $1` },
   open: { name: 'campaigns_open', text: `SELECT ${COLUMNS} FROM campaigns WHERE status < 2 ORDER BY id` },
+  // Nothing is appended while it is held: number and answers belong together.
+  lockNumber: {
+    name: 'campaign_lock_number',
+    text: 'SELECT last_seq AS "lastSeq" FROM campaigns WHERE id = $1 FOR UPDATE',
+  },
   begin: { name: 'campaign_begin', text: 'UPDATE campaigns SET status = 1 WHERE id = $1 AND status = 0' },
   answers: {
     name: 'campaign_answers',
@@ -95,7 +100,12 @@ const SQL = {
   purge: {
     name: 'campaign_purge',
     text: `DELETE FROM campaigns WHERE id IN (
-             SELECT id FROM campaigns WHERE status = 2 AND ended_at < now() - make_interval(days => $1) ORDER BY id LIMIT 10) RETURNING id`,
+             SELECT id FROM campaigns WHERE status = 2 AND ended_at < now() - make_interval(days => $1) ORDER BY id LIMIT 10)
+           RETURNING query_id AS "queryId"`,
+  },
+  purgeUnsaved: {
+    name: 'campaign_purge_unsaved',
+    text: 'DELETE FROM queries WHERE id = ANY($1::int[]) AND NOT saved',
   },
   ping: { name: 'campaign_ping', text: 'SELECT 1 FROM campaigns LIMIT 1' },
 };
@@ -174,9 +184,13 @@ export class CampaignsRepository {
     await this.database.query(SQL.begin, [id]);
   }
 
-  /** By host. */
-  answers(id: number): Promise<HostAnswer[]> {
-    return this.database.query<HostAnswer>(SQL.answers, [id]);
+  /** What every host has answered, and the number of the last result: of one moment. */
+  progress(id: number): Promise<{ answers: HostAnswer[]; lastSeq: number }> {
+    return this.database.transaction(async (tx) => {
+      const [row] = await tx.query<{ lastSeq: string }>(SQL.lockNumber, [id]);
+      const answers = await tx.query<HostAnswer>(SQL.answers, [id]);
+      return { answers, lastSeq: Number(row?.lastSeq ?? 0) };
+    });
   }
 
   /**
@@ -252,11 +266,13 @@ export class CampaignsRepository {
     return row ?? { missing: 0, new: 0 };
   }
 
-  /** Deletes campaigns that ended longer ago, a few at a time. @returns how many */
+  /** Deletes campaigns that ended longer ago, with their results and the SQL that was not saved; a few at a time. @returns how many */
   async purge(days: number): Promise<number> {
     return this.database.transaction(async (tx) => {
       await tx.query(SQL.purgeResults, [days]);
-      return (await tx.query(SQL.purge, [days])).length;
+      const gone = await tx.query<{ queryId: number }>(SQL.purge, [days]);
+      await tx.query(SQL.purgeUnsaved, [gone.map(({ queryId }) => queryId)]);
+      return gone.length;
     });
   }
 

@@ -3,7 +3,6 @@ import { type Caller, may, maySomewhere } from '#libs/platform/auth/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { OrganizationService } from '#libs/sessions/index';
-import { createAggregation } from '../aggregation/aggregation.js';
 import { CampaignAggregates } from './campaign-aggregates.service.js';
 import { type Campaign } from './campaign.entity.js';
 import { CampaignEndsService } from './campaign-ends.service.js';
@@ -68,7 +67,7 @@ export class CampaignsService {
     const { targets } = question;
     const limits = { ...DEFAULT_LIMITS, ...request.limits };
     checkNumber(targets.length, limits.hosts);
-    const aggregation = request.aggregate ? await createAggregation(request.aggregate) : null;
+    const aggregation = request.aggregate ? await this.aggregates.begin(request.aggregate) : null;
     const counting = this.repository.metrics(targets);
     // Awaited once the hosts have been asked.
     counting.catch(() => undefined);

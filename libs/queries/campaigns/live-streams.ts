@@ -82,7 +82,8 @@ export class LiveStreams extends CampaignStreams {
     signal: AbortSignal,
   ): AsyncGenerator<readonly StreamEvent[]> {
     const campaign = new OpenCampaign(row);
-    campaign.follow(await this.repository.answers(row.id), Number(row.lastSeq));
+    const { answers, lastSeq } = await this.repository.progress(row.id);
+    campaign.follow(answers, lastSeq);
     campaign.finished = campaign.over = campaign.aggregateDone = true;
     let seq = Math.min(after, campaign.tally.lastSeq);
     yield [await this.totals(campaign, seq), this.firstStatus(campaign, seq)];

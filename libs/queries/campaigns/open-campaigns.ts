@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Watchers } from '#libs/platform/streams/index';
 import { type Campaign } from './campaign.entity.js';
-import { CampaignsRepository, type HostAnswer } from './campaigns.repository.js';
+import { CampaignsRepository } from './campaigns.repository.js';
 import { OpenCampaign } from './open-campaign.js';
 
 /** Agents come back to a server that has started again within this time. */
@@ -44,17 +44,18 @@ export class OpenCampaigns implements OnApplicationBootstrap {
 
   /** Follows the rows anew, when it is not known which of the last ones were stored. */
   async reload(campaign: OpenCampaign): Promise<void> {
-    const [row, answers] = await Promise.all([
-      this.repository.find(campaign.id),
-      this.repository.answers(campaign.id),
-    ]);
-    if (row) campaign.follow(answers, Number(row.lastSeq));
+    for (;;) {
+      const { answers, lastSeq } = await this.repository.progress(campaign.id);
+      // More may have been stored, and heard of, since.
+      if (lastSeq < campaign.tally.lastSeq) continue;
+      return campaign.follow(answers, lastSeq);
+    }
   }
 
   private async read(row: Campaign): Promise<void> {
     const campaign = new OpenCampaign(row, performance.now() + RETURN_MS);
-    const answers: HostAnswer[] = await this.repository.answers(row.id);
-    campaign.follow(answers, Number(row.lastSeq));
+    const { answers, lastSeq } = await this.repository.progress(row.id);
+    campaign.follow(answers, lastSeq);
     this.add(campaign);
   }
 }

@@ -49,6 +49,7 @@ export class SyncQueriesController {
   @Allow('live_query:run_new')
   @ApiOkResponse({ type: HostQueryResponseDto })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'No SQL, or no such host.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'The id is no number.' })
   runOnHost(
     @CurrentCaller() caller: Caller,
     @Param('id', IdPipe) id: number,
