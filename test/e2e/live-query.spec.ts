@@ -179,6 +179,7 @@ describe('a live query', () => {
     expect(data.host.id).toBe(secondHost.id);
     expect(data.rows).toMatchObject([{ there: '1' }]);
     expect(results(after.messages).map(({ seq }) => seq)).toEqual([2]);
+    await Promise.all([world.agent.online(), second.online()]);
   });
 });
 

@@ -382,4 +382,4 @@ it('says the same through the process', async () => {
     }),
     { numRuns: 10 },
   );
-});
+}, 300_000);
