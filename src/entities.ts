@@ -2,7 +2,19 @@ import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/
 import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
-import { Campaign, CampaignResult, SavedQuery } from '#libs/queries/index';
+import {
+  Campaign,
+  CampaignResult,
+  Pack,
+  PackQuery,
+  PackTarget,
+  Policy,
+  PolicyLabel,
+  PolicyResult,
+  QueryLabel,
+  QueryResult,
+  SavedQuery,
+} from '#libs/queries/index';
 import { ApiToken, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
 
 /** Every table of the schema; checked against the migrations in CI. */
@@ -20,6 +32,14 @@ export const ENTITIES = [
   LabelMember,
   Organization,
   OutputChunk,
+  Pack,
+  PackQuery,
+  PackTarget,
+  Policy,
+  PolicyLabel,
+  PolicyResult,
+  QueryLabel,
+  QueryResult,
   SavedQuery,
   Script,
   Session,

@@ -7,6 +7,7 @@ import { HostTransfersController } from './host-transfers.controller.js';
 import { HostTransfersService } from './host-transfers.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
+import { LabelChanges } from './labels/label-changes.js';
 import { LabelMembership } from './labels/label-membership.service.js';
 import { LabelsController } from './labels/labels.controller.js';
 import { LabelsRepository } from './labels/labels.repository.js';
@@ -23,6 +24,7 @@ import { TranslationsService } from './translations.service.js';
     HostRemovals,
     HostTransfersService,
     EnrolmentService,
+    LabelChanges,
     LabelMembership,
     LabelsRepository,
     LabelsService,
@@ -30,6 +32,6 @@ import { TranslationsService } from './translations.service.js';
     TargetsService,
     TranslationsService,
   ],
-  exports: [HostRemovals, HostsService, LabelMembership, PresenceService, TargetsService],
+  exports: [HostRemovals, HostsService, LabelChanges, LabelMembership, PresenceService, TargetsService],
 })
 export class AgentsModule {}

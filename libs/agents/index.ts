@@ -4,6 +4,7 @@ export { Enrolment } from './enrolment.entity.js';
 export { Host } from './host.entity.js';
 export { HostRemovals } from './host-removals.js';
 export { HostsService, type RunnableHost } from './hosts.service.js';
+export { LabelChanges } from './labels/label-changes.js';
 export { LabelMember } from './labels/label-member.entity.js';
 export { LabelMembership, type MembershipVerdict } from './labels/label-membership.service.js';
 export { Label } from './labels/label.entity.js';

@@ -15,6 +15,8 @@ import { OpenCampaigns } from './campaigns/open-campaigns.js';
 import { SavedQueriesController } from './saved/saved-queries.controller.js';
 import { SavedQueriesRepository } from './saved/saved-queries.repository.js';
 import { SavedQueriesService } from './saved/saved-queries.service.js';
+import { StandingWorkChanges } from './standing-work-changes.js';
+import { StandingWorkSources } from './standing-work-sources.js';
 import { QuestionsService } from './campaigns/questions.service.js';
 import { LiveQueriesController } from './fleet/live-queries.controller.js';
 import { SyncQueriesController } from './fleet/sync-queries.controller.js';
@@ -37,8 +39,10 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     SavedQueriesRepository,
     SavedQueriesService,
     QuestionsService,
+    StandingWorkChanges,
+    StandingWorkSources,
     { provide: CampaignStreams, useClass: LiveStreams },
   ],
-  exports: [AnswersService, CampaignStreams, SavedQueriesService],
+  exports: [AnswersService, CampaignStreams, SavedQueriesService, StandingWorkChanges],
 })
 export class QueriesModule {}

@@ -3,6 +3,7 @@ export { Organization } from './organization/organization.entity.js';
 export { OrganizationService } from './organization/organization.service.js';
 export { Session } from './session.entity.js';
 export { SessionsModule } from './sessions.module.js';
+export { AgentOptionChanges } from './teams/agent-option-changes.js';
 export { TeamRemovals } from './teams/team-removals.js';
 export { Team } from './teams/team.entity.js';
 export { TeamRole } from './teams/team-role.entity.js';

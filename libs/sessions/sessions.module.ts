@@ -11,6 +11,7 @@ import { OrganizationService } from './organization/organization.service.js';
 import { SessionsController, SetupController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 import { SetupService } from './setup.service.js';
+import { AgentOptionChanges } from './teams/agent-option-changes.js';
 import { TeamMembersService } from './teams/team-members.service.js';
 import { TeamsController } from './teams/teams.controller.js';
 import { TeamsRepository } from './teams/teams.repository.js';
@@ -41,6 +42,7 @@ import { UsersService } from './users/users.service.js';
     RolesService,
     PasswordsService,
     TeamsRepository,
+    AgentOptionChanges,
     TeamRemovals,
     TeamsService,
     TeamMembersService,
@@ -52,6 +54,6 @@ import { UsersService } from './users/users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [Authenticator, OrganizationService, TeamRemovals],
+  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals],
 })
 export class SessionsModule {}

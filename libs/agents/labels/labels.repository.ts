@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, listSql, type Transaction, violated } from '#libs/platform/database/index';
+import { Database, listSql, sqlState, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
 import { type Label } from './label.entity.js';
@@ -68,6 +68,9 @@ const SQL = {
   },
   remove: { name: 'label_remove', text: `DELETE FROM labels WHERE id = $1 AND label_type = 'regular'` },
 };
+
+/** SQLSTATE: something still refers to the row. */
+const FOREIGN_KEY = '23503';
 
 const ORDER = {
   id: 'id',
@@ -150,9 +153,18 @@ export class LabelsRepository {
     await unique(name, tx.query(SQL.update, [id, name, description]));
   }
 
-  /** Its members are out of it. */
-  async remove(tx: Transaction, id: number): Promise<void> {
-    await tx.query(SQL.remove, [id]);
+  /**
+   * Its members are out of it.
+   * @throws DomainError conflict: a query or a policy is limited to it
+   */
+  async remove(tx: Transaction, { id, name }: Pick<LabelRow, 'id' | 'name'>): Promise<void> {
+    await tx.query(SQL.remove, [id]).catch((error: unknown) => {
+      if (sqlState(error) !== FOREIGN_KEY) throw error;
+      throw new DomainError(
+        'conflict',
+        `label "${name}" is in use: a query or a policy is limited to it. Take it out there first.`,
+      );
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import { DomainError, notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
 import { HostListRepository, type HostRow } from '../host-list.repository.js';
 import { HostsService } from '../hosts.service.js';
+import { LabelChanges } from './label-changes.js';
 import { isBuiltin } from './builtin-labels.js';
 import { LabelMembership } from './label-membership.service.js';
 import { type CreateLabelDto, type ModifyLabelDto } from './labels.dto.js';
@@ -21,6 +22,7 @@ export class LabelsService {
     private readonly hosts: HostsService,
     private readonly hostRows: HostListRepository,
     private readonly audit: Audit,
+    private readonly changes: LabelChanges,
   ) {}
 
   /** @throws DomainError forbidden */
@@ -80,6 +82,7 @@ export class LabelsService {
         authorId: caller.userId,
       });
       await this.membership.replace(id, members ?? [], tx);
+      await this.changes.tell(tx, [id]);
       await this.audit.record(tx, doneBy(caller, 'created_label', { label_id: id, label_name: name }));
       return this.get(caller, id, tx);
     });
@@ -109,7 +112,7 @@ export class LabelsService {
     });
   }
 
-  /** @throws DomainError forbidden; not_found; invalid (a built-in one) */
+  /** @throws DomainError forbidden; not_found; invalid (a built-in one); conflict (in use) */
   async remove(caller: Caller, id: number): Promise<void> {
     require(caller, 'label:write', null);
     await this.database.transaction((tx) => this.drop(tx, caller, id));
@@ -129,8 +132,10 @@ export class LabelsService {
   }
 
   private async drop(tx: Transaction, caller: Caller, id: number): Promise<void> {
-    const { name } = await this.locked(tx, id, 'delete');
-    await this.labels.remove(tx, id);
+    const label = await this.locked(tx, id, 'delete');
+    const { name } = label;
+    await this.changes.tell(tx, [id]);
+    await this.labels.remove(tx, label);
     await this.audit.record(tx, doneBy(caller, 'deleted_label', { label_id: id, label_name: name }));
   }
 

@@ -54,3 +54,14 @@ export function checkQueryFields(given: QueryFields): QueryFields & { readonly l
   if (problems.length > 0 || !logging) throw new DomainError('invalid', problems);
   return { ...given, name, platform: platforms.join(','), logging };
 }
+
+/** Whether what hosts have reported to a query is of no use once it is changed so. */
+export function spoilsReports(before: QueryFields, after: QueryFields): boolean {
+  return (
+    before.query !== after.query ||
+    before.platform !== after.platform ||
+    before.minOsqueryVersion !== after.minOsqueryVersion ||
+    (before.logging === 'snapshot' && after.logging !== 'snapshot') ||
+    (!before.discardData && after.discardData)
+  );
+}

@@ -42,6 +42,10 @@ const SQL = {
     name: 'query_update',
     text: `UPDATE queries SET (${FIELDS}) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11), updated_at = now() WHERE id = $1`,
   },
+  dropReports: {
+    name: 'query_drop_reports',
+    text: 'DELETE FROM query_results WHERE query_id = ANY($1::int[])',
+  },
   remove: { name: 'query_remove', text: 'DELETE FROM queries WHERE id = ANY($1::int[])' },
 };
 
@@ -126,6 +130,11 @@ export class SavedQueriesRepository {
   /** @throws DomainError already_exists */
   async update(tx: Transaction, id: number, fields: QueryFields): Promise<void> {
     await unique(fields.name, tx.query(SQL.update, [id, ...valuesOf(fields)]));
+  }
+
+  /** What hosts have reported to these is no answer to them any more. */
+  async dropReports(tx: Transaction, ids: readonly number[]): Promise<void> {
+    await tx.query(SQL.dropReports, [ids]);
   }
 
   async remove(tx: Transaction, ids: readonly number[]): Promise<void> {

@@ -4,7 +4,8 @@ import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
-import { checkQueryFields, QUERY_DEFAULTS, type QueryFields } from './query-fields.js';
+import { StandingWorkChanges } from '../standing-work-changes.js';
+import { checkQueryFields, QUERY_DEFAULTS, type QueryFields, spoilsReports } from './query-fields.js';
 import { SavedQueriesRepository, type SavedQueryRow } from './saved-queries.repository.js';
 
 /** SQL that somebody asks once. */
@@ -38,6 +39,7 @@ export class SavedQueriesService {
     private readonly database: Database,
     private readonly queries: SavedQueriesRepository,
     private readonly audit: Audit,
+    private readonly changes: StandingWorkChanges,
   ) {}
 
   /** Saved or not; null when there is none. For campaigns, which ask for rights of their own. */
@@ -89,6 +91,7 @@ export class SavedQueriesService {
     return this.database.transaction(async (tx) => {
       if (teamId !== null && !(await this.queries.teamExists(tx, teamId))) throw notFound('Team', teamId);
       const id = await this.queries.insert(tx, teamId, caller.userId, fields);
+      await this.changes.tell(tx, { queries: [id] });
       await this.record(tx, caller, 'created_saved_query', { id, name: fields.name, teamId });
       return this.get(caller, id, tx);
     });
@@ -114,6 +117,8 @@ export class SavedQueriesService {
         });
       const fields = checkQueryFields({ ...before, ...given });
       await this.queries.update(tx, id, fields);
+      if (spoilsReports(before, fields)) await this.queries.dropReports(tx, [id]);
+      await this.changes.tell(tx, { queries: [id] });
       await this.record(tx, caller, 'edited_saved_query', { ...before, name: fields.name });
       return this.get(caller, id, tx);
     });
@@ -147,6 +152,7 @@ export class SavedQueriesService {
     if (ids.length === 0) throw new DomainError('invalid', { name: 'ids', reason: 'ids cannot be empty' });
     return this.database.transaction(async (tx) => {
       const queries = await this.locked(tx, caller, ids);
+      await this.changes.tell(tx, { queries: ids });
       await this.queries.remove(tx, ids);
       const details = { query_ids: ids, query_names: queries.map(({ name }) => name) };
       await this.audit.record(tx, doneBy(caller, 'deleted_multiple_saved_query', details));
@@ -156,6 +162,7 @@ export class SavedQueriesService {
 
   private async drop(tx: Transaction, caller: Caller, id: number): Promise<void> {
     const query = await this.lockedOne(tx, caller, id);
+    await this.changes.tell(tx, { queries: [id] });
     await this.queries.remove(tx, [id]);
     await this.record(tx, caller, 'deleted_saved_query', query);
   }

@@ -7,6 +7,7 @@ import { DomainError, type FieldProblem, notFound } from '#libs/platform/errors/
 import { type ListOptions } from '#libs/platform/http/index';
 import { type Account } from '../users/users.repository.js';
 import { checkAgentOptions } from './agent-options.js';
+import { AgentOptionChanges } from './agent-option-changes.js';
 import { TeamRemovals } from './team-removals.js';
 import { toSecretDto, toTeamDto } from './team-view.js';
 import { type CreateTeamDto, type ModifyTeamDto, type TeamDto, type TeamSecretDto } from './teams.dto.js';
@@ -25,6 +26,7 @@ export class TeamsService {
     private readonly teams: TeamsRepository,
     private readonly removals: TeamRemovals,
     private readonly audit: Audit,
+    private readonly optionChanges: AgentOptionChanges,
   ) {}
 
   /** What a user can choose from: all teams with a global role, else its own. */
@@ -90,6 +92,7 @@ export class TeamsService {
       const team = await this.locked(tx, id);
       if (how.dryRun) return this.one(caller, id, tx);
       await this.teams.update(tx, id, { ...team, agentOptions: { ...options } });
+      await this.optionChanges.tell(tx, [id]);
       const details = { global: false, team_id: id, team_name: team.name };
       await this.audit.record(tx, doneBy(caller, 'edited_agent_options', details));
       return this.one(caller, id, tx);

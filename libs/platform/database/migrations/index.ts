@@ -3,6 +3,7 @@ import { AddTeamsScriptsAndTokens1790100000000 } from './1790100000000-add-teams
 import { IndexHostLists1790200000000 } from './1790200000000-index-host-lists.js';
 import { AddCampaigns1790400000000 } from './1790400000000-add-campaigns.js';
 import { AddLabelsAndQueries1790500000000 } from './1790500000000-add-labels-and-queries.js';
+import { AddPacksAndPolicies1790600000000 } from './1790600000000-add-packs-and-policies.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   IndexHostLists1790200000000,
   AddCampaigns1790400000000,
   AddLabelsAndQueries1790500000000,
+  AddPacksAndPolicies1790600000000,
 ];
