@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { EnrollSecrets } from './enroll-secrets.repository.js';
 import { EnrolmentController } from './enrolment.controller.js';
 import { EnrolmentService } from './enrolment.service.js';
 import { HostListRepository } from './host-list.repository.js';
@@ -9,6 +10,7 @@ import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
 import { LabelChanges } from './labels/label-changes.js';
 import { LabelMembership } from './labels/label-membership.service.js';
+import { LabelSets } from './labels/label-sets.repository.js';
 import { LabelsController } from './labels/labels.controller.js';
 import { LabelsRepository } from './labels/labels.repository.js';
 import { LabelsService } from './labels/labels.service.js';
@@ -24,14 +26,25 @@ import { TranslationsService } from './translations.service.js';
     HostRemovals,
     HostTransfersService,
     EnrolmentService,
+    EnrollSecrets,
     LabelChanges,
     LabelMembership,
+    LabelSets,
     LabelsRepository,
     LabelsService,
     PresenceService,
     TargetsService,
     TranslationsService,
   ],
-  exports: [HostRemovals, HostsService, LabelChanges, LabelMembership, PresenceService, TargetsService],
+  exports: [
+    EnrollSecrets,
+    HostRemovals,
+    HostsService,
+    LabelChanges,
+    LabelMembership,
+    LabelSets,
+    PresenceService,
+    TargetsService,
+  ],
 })
 export class AgentsModule {}

@@ -1,5 +1,6 @@
 export { AgentsModule } from './agents.module.js';
 export { EnrollSecret } from './enroll-secret.entity.js';
+export { EnrollSecrets, type GlobalSecret } from './enroll-secrets.repository.js';
 export { Enrolment } from './enrolment.entity.js';
 export { Host } from './host.entity.js';
 export { HostRemovals } from './host-removals.js';
@@ -7,6 +8,12 @@ export { HostsService, type RunnableHost } from './hosts.service.js';
 export { LabelChanges } from './labels/label-changes.js';
 export { LabelMember } from './labels/label-member.entity.js';
 export { LabelMembership, type MembershipVerdict } from './labels/label-membership.service.js';
+export {
+  type LabelChange,
+  type LabelFields,
+  LabelSets,
+  type StoredLabel,
+} from './labels/label-sets.repository.js';
 export { Label } from './labels/label.entity.js';
 export { type Connected, type KnownAgent, PresenceService } from './presence.service.js';
 export { type NamedSelection, type Selection, TargetsService, UNKNOWN_TEAM } from './targets.service.js';

@@ -7,10 +7,26 @@ export { type StreamEvent, type StreamEventType } from './campaigns/stream-event
 export { Pack } from './packs/pack.entity.js';
 export { PackQuery } from './packs/pack-query.entity.js';
 export { PackTarget } from './packs/pack-target.entity.js';
+export {
+  type PackChange,
+  type PackFields,
+  PackSets,
+  type ScheduledQuery,
+  type StoredPack,
+} from './packs/pack-sets.repository.js';
+export {
+  type PolicyChange,
+  type PolicyFields,
+  type PolicyOwner,
+  PolicySets,
+  type StoredPolicy,
+} from './policies/policy-sets.repository.js';
 export { Policy, type PolicyScope } from './policies/policy.entity.js';
 export { PolicyLabel } from './policies/policy-label.entity.js';
 export { PolicyResult } from './policies/policy-result.entity.js';
 export { QueryResult } from './reports/query-result.entity.js';
+export { checkQueryFields, isPlatformList, QUERY_DEFAULTS, type QueryFields } from './saved/query-fields.js';
+export { type QueryChange, QuerySets, type StoredQuery } from './saved/query-sets.repository.js';
 export { QueryLabel } from './saved/query-label.entity.js';
 export { type StandingWork, StandingWorkChanges } from './standing-work-changes.js';
 export { QueriesModule } from './queries.module.js';

@@ -15,6 +15,9 @@ import { OpenCampaigns } from './campaigns/open-campaigns.js';
 import { SavedQueriesController } from './saved/saved-queries.controller.js';
 import { SavedQueriesRepository } from './saved/saved-queries.repository.js';
 import { SavedQueriesService } from './saved/saved-queries.service.js';
+import { PackSets } from './packs/pack-sets.repository.js';
+import { PolicySets } from './policies/policy-sets.repository.js';
+import { QuerySets } from './saved/query-sets.repository.js';
 import { StandingWorkChanges } from './standing-work-changes.js';
 import { StandingWorkSources } from './standing-work-sources.js';
 import { QuestionsService } from './campaigns/questions.service.js';
@@ -39,10 +42,21 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     SavedQueriesRepository,
     SavedQueriesService,
     QuestionsService,
+    PackSets,
+    PolicySets,
+    QuerySets,
     StandingWorkChanges,
     StandingWorkSources,
     { provide: CampaignStreams, useClass: LiveStreams },
   ],
-  exports: [AnswersService, CampaignStreams, SavedQueriesService, StandingWorkChanges],
+  exports: [
+    AnswersService,
+    CampaignStreams,
+    PackSets,
+    PolicySets,
+    QuerySets,
+    SavedQueriesService,
+    StandingWorkChanges,
+  ],
 })
 export class QueriesModule {}

@@ -14,6 +14,7 @@ import { SetupService } from './setup.service.js';
 import { AgentOptionChanges } from './teams/agent-option-changes.js';
 import { TeamMembersService } from './teams/team-members.service.js';
 import { TeamsController } from './teams/teams.controller.js';
+import { TeamSets } from './teams/team-sets.repository.js';
 import { TeamsRepository } from './teams/teams.repository.js';
 import { TeamRemovals } from './teams/team-removals.js';
 import { TeamsService } from './teams/teams.service.js';
@@ -44,6 +45,7 @@ import { UsersService } from './users/users.service.js';
     TeamsRepository,
     AgentOptionChanges,
     TeamRemovals,
+    TeamSets,
     TeamsService,
     TeamMembersService,
     ApiTokensService,
@@ -54,6 +56,6 @@ import { UsersService } from './users/users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals],
+  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals, TeamSets],
 })
 export class SessionsModule {}

@@ -33,6 +33,18 @@ const SQL = {
     text: `SELECT host_id AS "hostId", array_agg(label_id) AS "labelIds" FROM label_membership
            WHERE host_id = ANY($1::int[]) GROUP BY host_id`,
   },
+  leave: {
+    name: 'label_membership_leave',
+    text: `DELETE FROM label_membership m WHERE m.label_id = ANY($1::int[])
+           AND (m.label_id, m.host_id) NOT IN (SELECT * FROM unnest($2::int[], $3::int[]))`,
+  },
+  // Hosts that have been removed meanwhile are passed over.
+  join: {
+    name: 'label_membership_join',
+    text: `INSERT INTO label_membership (label_id, host_id)
+           SELECT v.label_id, h.id FROM unnest($1::int[], $2::int[]) AS v(label_id, host_id) JOIN hosts h ON h.id = v.host_id
+           FOR KEY SHARE OF h ON CONFLICT DO NOTHING`,
+  },
   clear: {
     name: 'label_membership_clear',
     text: `DELETE FROM label_membership WHERE label_id = $1 AND host_id NOT IN (SELECT unnest($2::int[]))`,
@@ -74,6 +86,16 @@ export class LabelMembership {
       );
     });
     await this.set(changes, tx);
+  }
+
+  /** Exactly these hosts are in these labels; ids of hosts that do not exist are passed over. @param tx holds the labels' rows */
+  async replaceAll(
+    labelIds: readonly number[],
+    members: readonly { readonly labelId: number; readonly hostId: number }[],
+    tx: Transaction,
+  ): Promise<void> {
+    const columns = [members.map(({ labelId }) => labelId), members.map(({ hostId }) => hostId)];
+    await Promise.all([tx.query(SQL.leave, [labelIds, ...columns]), tx.query(SQL.join, columns)]);
   }
 
   /** Exactly these hosts are in the label; ids of hosts that do not exist are passed over. */

@@ -3,3 +3,4 @@ export { connectDatabase, dataSourceOptions } from './connect.js';
 export { Database, isConnectionError, sqlState, type Statement, Transaction, violated } from './database.js';
 export { DatabaseModule } from './database.module.js';
 export { listSql, type ListSource } from './list-sql.js';
+export { foldNames, takeTurns } from './names.js';

@@ -45,7 +45,7 @@ export function checkQueryFields(given: QueryFields): QueryFields & { readonly l
   const complain = (field: string, reason: string): unknown => problems.push({ name: field, reason });
   if (name === '') complain('name', 'query name cannot be empty');
   if (given.query.trim() === '') complain('query', "query's SQL query cannot be empty");
-  if (given.platform.trim() !== '' && !platforms.every((platform) => PLATFORMS.includes(platform)))
+  if (!isPlatformList(given.platform))
     complain(
       'platform',
       "query's platform must be a comma-separated list of 'darwin', 'linux', 'windows', and/or 'chrome' in a single string",
@@ -64,4 +64,9 @@ export function spoilsReports(before: QueryFields, after: QueryFields): boolean 
     (before.logging === 'snapshot' && after.logging !== 'snapshot') ||
     (!before.discardData && after.discardData)
   );
+}
+
+/** Whether this names platforms, with commas between them, or nothing. */
+export function isPlatformList(text: string): boolean {
+  return text.trim() === '' || text.split(',').every((platform) => PLATFORMS.includes(platform.trim()));
 }

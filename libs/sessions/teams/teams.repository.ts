@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, listSql, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
+import { secretTaken } from './secrets.js';
 
 /** A team, with how many belong to it. */
 export interface TeamView {
@@ -123,11 +124,6 @@ export class TeamsRepository {
     const stored = await tx.query(SQL.addSecrets, [id, secrets]);
     if (stored.length < secrets.length) throw secretTaken();
   }
-}
-
-/** Says nothing about whose it is, nor what. */
-export function secretTaken(): DomainError {
-  return new DomainError('already_exists', { name: 'secrets', reason: 'secret "********" already exists' });
 }
 
 function unique<T>(name: string, statement: Promise<T>): Promise<T> {

@@ -1,22 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type Caller, may, require, teamsWhere } from '#libs/platform/auth/index';
 import { Audit, doneBy } from '#libs/platform/audit/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
-import { DomainError, type FieldProblem, notFound } from '#libs/platform/errors/index';
+import { notFound } from '#libs/platform/errors/index';
 import { type ListOptions } from '#libs/platform/http/index';
 import { type Account } from '../users/users.repository.js';
 import { checkAgentOptions } from './agent-options.js';
+import { checkSecrets, createSecret } from './secrets.js';
+import { checkTeamName } from './team-name.js';
 import { AgentOptionChanges } from './agent-option-changes.js';
 import { TeamRemovals } from './team-removals.js';
 import { toSecretDto, toTeamDto } from './team-view.js';
 import { type CreateTeamDto, type ModifyTeamDto, type TeamDto, type TeamSecretDto } from './teams.dto.js';
-import { secretTaken, type TeamSummary, TeamsRepository, type TeamView } from './teams.repository.js';
-
-const MAX_SECRETS = 50;
-const MAX_SECRET_LENGTH = 255;
-/** Fleet's names for the hosts of all teams, and of none. */
-const RESERVED = ['all teams', 'no team'];
+import { type TeamSummary, TeamsRepository, type TeamView } from './teams.repository.js';
 
 /** Teams and the secrets that hosts enroll into them with. A team that is not there is asked for like any other. */
 @Injectable()
@@ -49,8 +45,8 @@ export class TeamsService {
   /** @throws DomainError forbidden; invalid (`name`, `secrets`); already_exists */
   async create(caller: Caller, dto: CreateTeamDto): Promise<TeamDto> {
     require(caller, 'team:create', null);
-    const name = checkName(dto.name);
-    const secrets = dto.secrets ? checkSecrets(dto.secrets) : [randomBytes(24).toString('base64')];
+    const name = checkTeamName(dto.name);
+    const secrets = dto.secrets ? checkSecrets(dto.secrets) : [createSecret()];
     return this.database.transaction(async (tx) => {
       const id = await this.teams.insert(tx, name, dto.description ?? '');
       await this.teams.replaceSecrets(tx, id, secrets);
@@ -62,7 +58,7 @@ export class TeamsService {
   /** @throws DomainError forbidden; not_found; invalid (`name`, `secrets`); already_exists */
   async modify(caller: Caller, id: number, dto: ModifyTeamDto): Promise<TeamDto> {
     require(caller, 'team:write', id);
-    const name = dto.name === undefined || dto.name === null ? null : checkName(dto.name);
+    const name = dto.name === undefined || dto.name === null ? null : checkTeamName(dto.name);
     const secrets = dto.secrets ? checkSecrets(dto.secrets) : null;
     return this.database.transaction(async (tx) => {
       const team = await this.locked(tx, id);
@@ -168,27 +164,4 @@ export class TeamsService {
       }),
     }));
   }
-}
-
-function checkName(name: string | null | undefined): string {
-  const problem = ((): string | null => {
-    if (name === undefined || name === null) return 'missing required argument';
-    if (name.trim() === '') return 'may not be empty';
-    return RESERVED.includes(name.trim().toLowerCase()) ? `"${name}" is a reserved team name` : null;
-  })();
-  if (problem !== null) throw new DomainError('invalid', { name: 'name', reason: problem });
-  return (name ?? '').trim().normalize('NFC');
-}
-
-function checkSecrets(given: readonly { secret: string }[]): string[] {
-  const secrets = given.map(({ secret }) => secret);
-  const problems: FieldProblem[] = [];
-  const complain = (reason: string): unknown => problems.push({ name: 'secrets', reason });
-  if (secrets.length > MAX_SECRETS) complain('too many secrets');
-  if (secrets.includes('')) complain('enroll secret must not be empty');
-  if (secrets.some((secret) => secret.length > MAX_SECRET_LENGTH))
-    complain(`an enroll secret has at most ${MAX_SECRET_LENGTH} characters`);
-  if (problems.length > 0) throw new DomainError('invalid', problems);
-  if (new Set(secrets).size < secrets.length) throw secretTaken();
-  return secrets;
 }
