@@ -11,6 +11,7 @@ import { DatabaseModule } from '#libs/platform/database/index';
 import { BodyInterceptor, DtoPipe } from '#libs/platform/http/index';
 import { MetricsModule } from '#libs/platform/metrics/index';
 import { QueriesModule } from '#libs/queries/index';
+import { SpecsModule } from '#libs/specs/index';
 import { SessionsModule } from '#libs/sessions/index';
 import { AgentConnectionsModule, AgentGatewayModule } from './agent-gateway/agent-gateway.module.js';
 import { HealthController } from './health/health.controller.js';
@@ -37,6 +38,7 @@ const domains = [
   AgentConnectionsModule,
   ExecutionsModule,
   QueriesModule,
+  SpecsModule,
   AgentGatewayModule,
   LiveGatewayModule.over([SessionsModule, ExecutionsModule, QueriesModule]),
 ];

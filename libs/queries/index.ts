@@ -33,6 +33,8 @@ export { QueriesModule } from './queries.module.js';
 export { SavedQueriesService, type UnsavedQuery } from './saved/saved-queries.service.js';
 export { type SavedQueryRow } from './saved/saved-queries.repository.js';
 export { SavedQuery } from './saved/saved-query.entity.js';
+export { checkPolicyFields, NO_TEAM } from './policies/policy-fields.js';
+export { sqlProblems } from './syntax/sql-syntax.js';
 export { checkAggregate, createAggregation } from './aggregation/aggregation.js';
 export {
   AGGREGATION_LIMITS,

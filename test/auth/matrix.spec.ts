@@ -28,6 +28,12 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'label:write': 'xx..x **...',
   'query:read': 'xxxxx xxxxx ****.',
   'query:write': 'xx..x xx..x',
+  'pack:read': 'xx..x .....',
+  'pack:write': 'xx..x .....',
+  'policy:read': 'xxxxx xxxxx *****',
+  'policy:write': 'xx..x xx..x',
+  'enroll_secret:read': 'xx... .....',
+  'enroll_secret:write': 'xx..x .....',
   'user:manage': 'x.... x....',
   'user:roles': 'x.... .....',
 };

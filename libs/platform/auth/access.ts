@@ -75,6 +75,16 @@ export const ACTS = {
   /** Saved queries; those of no team are there for everybody who works with queries. */
   'query:read': { global: ROLES, team: ROLES, noTeam: readers.team },
   'query:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
+  'pack:read': { global: ['admin', 'maintainer', 'gitops'], team: [] },
+  'pack:write': { global: ['admin', 'maintainer', 'gitops'], team: [] },
+  /** Policies; those for hosts of all teams are there for everybody. */
+  'policy:read': { global: ROLES, team: ROLES, noTeam: ROLES },
+  'policy:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
+  /** Secrets with which hosts enroll into no team. */
+  'enroll_secret:read': { global: ['admin', 'maintainer'], team: [] },
+  'enroll_secret:write': { global: ['admin', 'maintainer', 'gitops'], team: [] },
+  /** What applying specs would do; of which kinds is asked apart. */
+  'spec:diff': everyone,
   'execution:read': readers,
   'execution:cancel': operators,
 } as const satisfies Record<string, Rule>;

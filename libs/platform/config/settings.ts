@@ -32,6 +32,8 @@ export interface Settings {
   readonly scriptTimeoutSeconds: number;
   /** Seconds that the synchronous forms of a live query wait for hosts that are online. */
   readonly liveQueryRestSeconds: number;
+  /** What becomes of a spec whose SQL SQLite cannot read. */
+  readonly specSqlCheck: 'refuse' | 'warn' | 'off';
   /** Seconds of inactivity after which a login session ends; 0 never. */
   readonly sessionSeconds: number;
   /** Stop when standard input ends: set by `muster up`, so that nothing outlives it. */
@@ -87,6 +89,9 @@ const Environment = z.object({
   MUSTER_OUTPUT_CAP_BYTES: whole(1024, 4_294_967_296).default(64 * 1024 * 1024),
   MUSTER_SCRIPT_TIMEOUT_SECONDS: whole(1, 604_800).default(300),
   MUSTER_LIVE_QUERY_REST_SECONDS: whole(1, 600).default(25),
+  MUSTER_SPEC_SQL_CHECK: z
+    .enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off')
+    .default('refuse'),
   MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
   MUSTER_EXIT_WITH_PARENT: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
 });
@@ -126,6 +131,7 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
     outputCapBytes: e.MUSTER_OUTPUT_CAP_BYTES,
     scriptTimeoutSeconds: e.MUSTER_SCRIPT_TIMEOUT_SECONDS,
     liveQueryRestSeconds: e.MUSTER_LIVE_QUERY_REST_SECONDS,
+    specSqlCheck: e.MUSTER_SPEC_SQL_CHECK,
     sessionSeconds: e.MUSTER_SESSION_SECONDS,
     exitWithParent: e.MUSTER_EXIT_WITH_PARENT === '1',
   };

@@ -9,6 +9,8 @@ export interface StoredQuery extends QueryFields {
   readonly id: number;
   /** null: of no team. */
   readonly teamId: number | null;
+  /** Its name; empty: of no team. */
+  readonly team: string;
   /** The name as names are compared. */
   readonly key: string;
   /** Names of the labels that it is limited to. */
@@ -27,6 +29,7 @@ export interface QueryChange {
 const STORED = `SELECT q.id, q.team_id AS "teamId", lower(q.name) AS key, q.name, q.description, q.query,
     q.observer_can_run AS "observerCanRun", q."interval", q.platform, q.min_osquery_version AS "minOsqueryVersion",
     q.automations_enabled AS "automationsEnabled", q.logging, q.discard_data AS "discardData",
+    coalesce((SELECT t.name FROM teams t WHERE t.id = q.team_id), '') AS team,
     ARRAY(SELECT l.name FROM query_labels ql JOIN labels l ON l.id = ql.label_id WHERE ql.query_id = q.id ORDER BY l.name) AS labels
   FROM queries q`;
 const FIELDS = `name, description, query, observer_can_run, "interval", platform, min_osquery_version, automations_enabled, logging, discard_data`;

@@ -1,0 +1,1 @@
+export { SpecsModule } from './specs.module.js';
