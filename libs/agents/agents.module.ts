@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { EnrollSecrets } from './enroll-secrets.repository.js';
 import { EnrolmentController } from './enrolment.controller.js';
 import { EnrolmentService } from './enrolment.service.js';
+import { HostDetails } from './host-details.js';
 import { HostListRepository } from './host-list.repository.js';
 import { HostRemovals } from './host-removals.js';
 import { HostTransfersController } from './host-transfers.controller.js';
@@ -23,6 +24,7 @@ import { TranslationsService } from './translations.service.js';
   providers: [
     HostsService,
     HostListRepository,
+    HostDetails,
     HostRemovals,
     HostTransfersService,
     EnrolmentService,
@@ -38,6 +40,7 @@ import { TranslationsService } from './translations.service.js';
   ],
   exports: [
     EnrollSecrets,
+    HostDetails,
     HostRemovals,
     HostsService,
     LabelChanges,

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { EmptyDto, ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
+import { HostDetails } from './host-details.js';
 import { HOST_ORDER_KEYS, type HostRow } from './host-list.repository.js';
 import { toHostDto } from './host-view.js';
 import {
@@ -28,6 +29,7 @@ export class HostsController {
   constructor(
     private readonly hosts: HostsService,
     private readonly labels: LabelsRepository,
+    private readonly details: HostDetails,
   ) {}
 
   /**
@@ -103,8 +105,12 @@ export class HostsController {
   }
 
   private async detail(host: HostRow): Promise<HostResponseDto> {
-    const labels = (await this.labels.ofHost(host.id)).map(toLabelDto);
-    return { host: { ...toHostDto(host), labels, packs: [], policies: [] } };
+    const { id, teamId, facts } = host;
+    const [labels, parts] = await Promise.all([
+      this.labels.ofHost(id),
+      this.details.of({ id, teamId, platform: facts.platform }),
+    ]);
+    return { host: { ...toHostDto(host), labels: labels.map(toLabelDto), ...parts } };
   }
 }
 

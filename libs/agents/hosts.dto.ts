@@ -1,4 +1,4 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
 import { ListQueryDto } from '#libs/platform/http/index';
 import { LabelDto } from './labels/labels.dto.js';
@@ -124,11 +124,52 @@ export class HostListDto {
   hosts!: HostDto[];
 }
 
+export class HostPolicyDto {
+  id!: number;
+  name!: string;
+  /** SQL. */
+  query!: string;
+  description!: string;
+  resolution!: string;
+  platform!: string;
+  critical!: boolean;
+  /** Empty: it has not answered, or could not. */
+  @ApiProperty({ enum: ['pass', 'fail', ''] })
+  response!: 'pass' | 'fail' | '';
+}
+
+export class HostPackQueryDto {
+  scheduled_query_id!: number;
+  scheduled_query_name!: string;
+  query_name!: string;
+  pack_id!: number;
+  pack_name!: string;
+  /** Seconds. */
+  interval!: number;
+  /** null: it has not reported yet. */
+  last_executed!: string | null;
+}
+
+export class HostPackDto {
+  id!: number;
+  name!: string;
+  type!: string;
+  query_stats!: HostPackQueryDto[];
+}
+
+/** What agents do by themselves on one host. */
+export class HostDetailPartsDto {
+  packs!: HostPackDto[];
+  policies!: HostPolicyDto[];
+}
+
 export class HostDetailDto extends HostDto {
   /** Built-in ones included; `agent_labels` are another thing. */
   labels!: LabelDto[];
-  packs!: object[];
-  policies!: object[];
+  /** Those that reach it and are not disabled. */
+  packs!: HostPackDto[];
+  /** Those that are about it. */
+  policies!: HostPolicyDto[];
 }
 
 export class HostResponseDto {

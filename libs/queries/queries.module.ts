@@ -16,6 +16,15 @@ import { SavedQueriesController } from './saved/saved-queries.controller.js';
 import { SavedQueriesRepository } from './saved/saved-queries.repository.js';
 import { SavedQueriesService } from './saved/saved-queries.service.js';
 import { PackSets } from './packs/pack-sets.repository.js';
+import { HostStandingWork } from './host-standing-work.service.js';
+import { PacksController } from './packs/packs.controller.js';
+import { PacksService } from './packs/packs.service.js';
+import { PoliciesController } from './policies/policies.controller.js';
+import { PoliciesRepository } from './policies/policies.repository.js';
+import { PoliciesService } from './policies/policies.service.js';
+import { TeamPoliciesController } from './policies/team-policies.controller.js';
+import { ReportsController } from './reports/reports.controller.js';
+import { ReportsService } from './reports/reports.service.js';
 import { PolicySets } from './policies/policy-sets.repository.js';
 import { QuerySets } from './saved/query-sets.repository.js';
 import { StandingWorkChanges } from './standing-work-changes.js';
@@ -28,7 +37,16 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
 /** Saved queries, and live ones. Needs a `QueryChannel` from outside. */
 @Module({
   imports: [AgentsModule, SessionsModule],
-  controllers: [SavedQueriesController, LiveQueriesController, SyncQueriesController, CampaignsController],
+  controllers: [
+    SavedQueriesController,
+    LiveQueriesController,
+    SyncQueriesController,
+    CampaignsController,
+    PacksController,
+    PoliciesController,
+    TeamPoliciesController,
+    ReportsController,
+  ],
   providers: [
     CampaignsService,
     CampaignViewsService,
@@ -42,6 +60,11 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     SavedQueriesRepository,
     SavedQueriesService,
     QuestionsService,
+    HostStandingWork,
+    PacksService,
+    PoliciesRepository,
+    PoliciesService,
+    ReportsService,
     PackSets,
     PolicySets,
     QuerySets,

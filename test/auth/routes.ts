@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
 import { LIVE_QUERY_ROUTES } from './live-query-routes.js';
 import { QUERY_ROUTES } from './query-routes.js';
+import { SPEC_ROUTES } from './spec-routes.js';
 import { type AuthWorld, type Place, type Who } from './world.js';
 
 /** A request that reaches the decision about rights; whether it then succeeds is not asked here. */
@@ -290,6 +291,7 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
 
   ...QUERY_ROUTES,
   ...LIVE_QUERY_ROUTES,
+  ...SPEC_ROUTES,
 
   'GET /api/v1/fleet/teams': [{ about: 'list', sample: at(fleet('/teams')) }],
   'POST /api/v1/fleet/teams': [

@@ -3,10 +3,12 @@ import { DomainError } from '../errors/index.js';
 
 const MAX_ID = 2_147_483_647;
 
-/** A numeric path id, which `numericIds` lets through; digits that overflow → malformed. */
+/** A numeric path id. Paths whose `id` is none never come here (`numericIds`); digits that overflow → malformed. */
 @Injectable()
 export class IdPipe implements PipeTransform<string, number> {
   transform(value: string, metadata: ArgumentMetadata): number {
+    if (!/^\d+$/.test(value))
+      throw new DomainError('not_found', `there is nothing here whose ${metadata.data ?? 'id'} is no number`);
     const id = Number(value);
     if (id > MAX_ID)
       throw new DomainError('malformed', {

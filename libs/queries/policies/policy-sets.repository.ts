@@ -48,11 +48,17 @@ const VALUES = FIELDS.replace(/(\w+)/g, 'r.$1');
 const ROWS = `jsonb_to_recordset($2::jsonb) AS r(id int, scope text, team_id int, name text, query text, description text, resolution text,
   platform text, critical boolean)`;
 
+const STORED = `SELECT p.id, p.scope, p.team_id AS "teamId", lower(p.name) AS key, p.name, p.query, p.description, p.resolution, p.platform, p.critical,
+             ${labels(false)} AS "includeAny", ${labels(true)} AS "excludeAny"`;
+
 const SQL = {
+  lockByIds: {
+    name: 'policy_set_lock_by_ids',
+    text: `${STORED} FROM policies p WHERE p.id = ANY($1::int[]) ORDER BY p.id FOR UPDATE OF p`,
+  },
   lock: {
     name: 'policy_set_lock',
-    text: `SELECT p.id, p.scope, p.team_id AS "teamId", lower(p.name) AS key, p.name, p.query, p.description, p.resolution, p.platform, p.critical,
-             ${labels(false)} AS "includeAny", ${labels(true)} AS "excludeAny"
+    text: `${STORED}
            FROM unnest($1::text[], $2::int[], $3::text[]) AS k(scope, team, key)
            JOIN policies p ON p.scope = k.scope AND coalesce(p.team_id, 0) = k.team AND lower(p.name) = k.key
            FOR UPDATE OF p`,
@@ -92,6 +98,11 @@ export class PolicySets {
       keys.map(({ teamId }) => teamId ?? 0),
       keys.map(({ key }) => key),
     ]);
+  }
+
+  /** Those that are there, for a change; by id. */
+  lockByIds(tx: Transaction, ids: readonly number[]): Promise<StoredPolicy[]> {
+    return tx.query(SQL.lockByIds, [ids]);
   }
 
   /**

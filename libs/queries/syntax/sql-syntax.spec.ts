@@ -8,7 +8,7 @@ describe('the syntax of SQL', () => {
     "select 1 from os_version where platform = 'ubuntu';",
     'SELECT concat(a, b), foo(1) FROM anything JOIN other USING (a) -- and a comment',
     'SELECT 1 FROM disk_encryption WHERE user_uuid IS NOT “” AND filevault_status = ‘on’ LIMIT 1;',
-    "WITH t AS (SELECT 1 AS a) SELECT * FROM t, json_each('[1]') WHERE nothing.column = 1",
+    "WITH t AS (SELECT 1 AS a) SELECT * FROM t, json_each('[1]') WHERE elsewhere.b = 1",
     'SELECT 1; SELECT 2;',
     '-- nothing but a comment',
     '',
