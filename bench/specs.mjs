@@ -26,7 +26,9 @@ export async function run(root) {
     console.log(row('apply: none changed', times.again));
     console.log(row('diff: all changed', times.diff));
     const worst = Math.max(first, ...times.changed);
-    console.log(`  bar: ${what} < ${BAR_MS / 1000} s: ${worst < BAR_MS ? 'met' : 'MISSED'} (${worst.toFixed(0)} ms)`);
+    console.log(
+      `  bar: ${what} < ${BAR_MS / 1000} s: ${worst < BAR_MS ? 'met' : 'MISSED'} (${worst.toFixed(0)} ms)`,
+    );
   } finally {
     await stand.close();
   }

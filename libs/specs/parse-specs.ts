@@ -21,7 +21,7 @@ export function orElse<T extends z.ZodType>(
   schema: T,
   fallback: z.output<T>,
 ): z.ZodPipe<z.ZodOptional<z.ZodNullable<T>>, z.ZodTransform<z.output<T>, z.output<T> | null | undefined>> {
-  return schema.nullish().transform((value) => (value ?? fallback) as z.output<T>) as never;
+  return schema.nullish().transform((value) => (value ?? fallback));
 }
 
 /** A list of names; absent, null: none. */
@@ -29,7 +29,7 @@ export const names = orElse(z.array(name), []);
 
 /** The body of every apply: `specs`, a list; absent or null: nothing to do. */
 export function specList<T extends z.ZodType>(spec: T): z.ZodType<{ specs: z.output<T>[] }> {
-  return z.object({ specs: orElse(z.array(spec), []) }) as never;
+  return z.object({ specs: orElse(z.array(spec), []) });
 }
 
 /** How a body looks, for the OpenAPI document. */
@@ -57,7 +57,8 @@ function explain(issue: z.core.$ZodIssue): FieldProblem[] {
       name: pathOf([...issue.path, key]),
       reason: `unsupported key provided: "${key}"`,
     }));
-  if (issue.code === 'invalid_type')
+  // Where a schema has words of its own, these are better.
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
     return [
       {
         name: path,

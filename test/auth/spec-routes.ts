@@ -52,7 +52,10 @@ const globalPolicies = (path: string): Readonly<Record<string, readonly RouteCas
     [`GET ${fleet(path)}`]: only(() => ({ path: fleet(path) })),
     [`POST ${fleet(path)}`]: only(() => ({ path: fleet(path), body: { name: randomUUID(), query: SQL } })),
     [`GET ${fleet(path)}/{id}`]: about((id) => ({ path: fleet(`${path}/${id}`) })),
-    [`PATCH ${fleet(path)}/{id}`]: about((id) => ({ path: fleet(`${path}/${id}`), body: { resolution: 'x' } })),
+    [`PATCH ${fleet(path)}/{id}`]: about((id) => ({
+      path: fleet(`${path}/${id}`),
+      body: { resolution: 'x' },
+    })),
     [`POST ${fleet(path)}/delete`]: about((id) => ({ path: fleet(`${path}/delete`), body: { ids: [id] } })),
   };
 };
@@ -92,7 +95,10 @@ const teamPolicies = (prefix: string): Readonly<Record<string, readonly RouteCas
 /** Specs, and the packs, policies and reports that they are about. */
 export const SPEC_ROUTES: Readonly<Record<string, readonly RouteCase[]>> = {
   'GET /api/v1/fleet/spec/queries': [
-    { about: 'object', sample: (_world, place) => (place === 'none' ? { path: fleet('/spec/queries') } : null) },
+    {
+      about: 'object',
+      sample: (_world, place) => (place === 'none' ? { path: fleet('/spec/queries') } : null),
+    },
   ],
   'GET /api/v1/fleet/spec/queries/{name}': [
     {

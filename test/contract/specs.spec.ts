@@ -159,10 +159,7 @@ it('Apply team spec', async () => {
         distributed_tls_max_attempts: 3,
       },
       decorators: {
-        load: [
-          'SELECT uuid AS host_uuid FROM system_info;',
-          'SELECT hostname AS hostname FROM system_info;',
-        ],
+        load: ['SELECT uuid AS host_uuid FROM system_info;', 'SELECT hostname AS hostname FROM system_info;'],
       },
     },
     overrides: {},
@@ -259,8 +256,7 @@ it('Apply policies spec', async () => {
     },
     {
       name: 'Is Filevault enabled on macOS devices?',
-      query:
-        'SELECT 1 FROM disk_encryption WHERE user_uuid IS NOT “” AND filevault_status = ‘on’ LIMIT 1;',
+      query: 'SELECT 1 FROM disk_encryption WHERE user_uuid IS NOT “” AND filevault_status = ‘on’ LIMIT 1;',
       description: 'Checks to make sure that the Filevault feature is enabled on macOS devices.',
       resolution:
         'Choose Apple menu > System Preferences, then click Security & Privacy. Click the FileVault tab. Click the Lock icon, then enter an administrator name and password. Click Turn On FileVault.',

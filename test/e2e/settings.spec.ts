@@ -72,6 +72,7 @@ const senseless: Case[] = [
   ['cap 1023', { MUSTER_OUTPUT_CAP_BYTES: '1023' }, /MUSTER_OUTPUT_CAP_BYTES/],
   ['cap 64MiB', { MUSTER_OUTPUT_CAP_BYTES: '64MiB' }, /MUSTER_OUTPUT_CAP_BYTES/],
   ['timeout 0', { MUSTER_SCRIPT_TIMEOUT_SECONDS: '0' }, /MUSTER_SCRIPT_TIMEOUT_SECONDS/],
+  ['no check of that name', { MUSTER_SPEC_SQL_CHECK: 'maybe' }, /MUSTER_SPEC_SQL_CHECK/],
   ['sessions of -1', { MUSTER_SESSION_SECONDS: '-1' }, /MUSTER_SESSION_SECONDS/],
   ['a loud log', { MUSTER_LOG_LEVEL: 'loud' }, /MUSTER_LOG_LEVEL.*error, warn, info or debug/],
   ['another database', { MUSTER_DATABASE_URL: 'mysql://localhost/x' }, /MUSTER_DATABASE_URL.*postgres:\/\//],

@@ -19,6 +19,7 @@ const Document = z.object({
 export const Documents = z.object({ specs: orElse(z.array(Document), []) });
 
 /** The same by kind. @param force keep keys of teams that are not known, too */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- the schema's own type says more
 export function byKind(force: boolean) {
   return z.object({
     queries: orElse(z.array(QuerySpec), []),

@@ -49,7 +49,7 @@ export function toLabelSpec(
 export function toStoredSpec(label: StoredLabel): LabelSpecDto {
   const { name, description, query, hosts, ...rest } = toLabelSpec(label, hostnamesOf(label));
   const kind = label.labelType === 'builtin' ? { label_type: 'builtin' as const } : {};
-  return { id: label.id, name, description, query, ...rest, ...kind, hosts } as LabelSpecDto;
+  return { id: label.id, name, description, query, ...rest, ...kind, hosts };
 }
 
 export function hostnamesOf({ hosts }: StoredLabel): string[] | null {

@@ -25,6 +25,7 @@ function teamSpec(force: boolean) {
 }
 
 /** The whole body; entries that are null are passed over. */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- the schema's own type says more
 export function teamSpecs(force: boolean) {
   const shape = { specs: z.array(teamSpec(force).nullable()).nullish() };
   return force ? z.looseObject(shape) : z.strictObject(shape);
