@@ -21,7 +21,7 @@ export function orElse<T extends z.ZodType>(
   schema: T,
   fallback: z.output<T>,
 ): z.ZodPipe<z.ZodOptional<z.ZodNullable<T>>, z.ZodTransform<z.output<T>, z.output<T> | null | undefined>> {
-  return schema.nullish().transform((value) => (value ?? fallback));
+  return schema.nullish().transform((value) => value ?? fallback);
 }
 
 /** A list of names; absent, null: none. */

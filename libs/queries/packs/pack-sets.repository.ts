@@ -70,9 +70,11 @@ const SQL = {
     name: 'pack_set_lock',
     text: `SELECT ${COLUMNS} FROM packs p WHERE lower(p.name) = ANY($1::text[]) FOR UPDATE OF p`,
   },
+  // The team is a column of what is looked for: a constant would let the planner compare every name with every query.
   scheduled: {
     name: 'pack_set_scheduled',
-    text: `SELECT n AS given, q.id FROM unnest($1::text[]) n JOIN queries q ON coalesce(q.team_id, 0) = 0 AND lower(q.name) = lower(n)
+    text: `SELECT k.name AS given, q.id FROM unnest($1::text[], $2::int[]) AS k(name, team)
+           JOIN queries q ON coalesce(q.team_id, 0) = k.team AND lower(q.name) = lower(k.name)
            WHERE q.saved FOR KEY SHARE OF q`,
   },
   insert: {
@@ -140,7 +142,8 @@ export class PackSets {
 
   /** Ids of the saved queries of no team that bear these names, by the name as it was given. */
   async schedulable(tx: Transaction, names: readonly string[]): Promise<Map<string, number>> {
-    const rows = await tx.query<{ given: string; id: number }>(SQL.scheduled, [[...new Set(names)]]);
+    const given = [...new Set(names)];
+    const rows = await tx.query<{ given: string; id: number }>(SQL.scheduled, [given, given.map(() => 0)]);
     return new Map(rows.map(({ given, id }) => [given, id]));
   }
 
