@@ -8,13 +8,25 @@ export const AGENTS_NAMESPACE = '/agents';
 export const ENROLL_PATH = '/api/v1/agents/enroll';
 
 /** Events an agent emits (each is acknowledged by the server). */
-export const AgentEvent = { hello: 'hello', report: 'report', facts: 'facts', answer: 'answer' } as const;
+export const AgentEvent = {
+  hello: 'hello',
+  report: 'report',
+  facts: 'facts',
+  answer: 'answer',
+  findings: 'findings',
+} as const;
 
 /**
- * Events the server emits. `run` and `stop` are acknowledged by the agent. `query` and `query_end` are not: they are the same
- * for every host and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost.
+ * Events the server emits. `run` and `stop` are acknowledged by the agent. The others are not: they are the same for many
+ * hosts and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost.
  */
-export const ServerEvent = { run: 'run', stop: 'stop', query: 'query', queryEnd: 'query_end' } as const;
+export const ServerEvent = {
+  run: 'run',
+  stop: 'stop',
+  query: 'query',
+  queryEnd: 'query_end',
+  standing: 'standing',
+} as const;
 
 /** Bounds that both sides keep to; a message beyond them is refused, never truncated. */
 export const Limits = {
@@ -38,6 +50,10 @@ export const Limits = {
   querySql: 1024 * 1024,
   /** Queries in one message. */
   queriesPerMessage: 64,
+  /** Labels, policies and reports in one message of findings, each. */
+  findingsPerMessage: 4096,
+  /** Values and column names of one report of a scheduled query, bytes as UTF-8; a query that yields more fails. */
+  reportBytes: 1024 * 1024,
 } as const;
 
 /** Handshake refusals: the `message` of Socket.IO's `connect_error`. The agent re-enrolls on the first, backs off on all. */

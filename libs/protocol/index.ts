@@ -1,3 +1,4 @@
 export * from './constants.js';
 export * from './messages.js';
 export * from './reasons.js';
+export * from './standing.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Limits } from './constants.js';
 import { ReasonCode } from './reasons.js';
+import { HeldBlocks } from './standing.js';
 
 /*
  * The contract between server and agent. Each schema and its type share one name; both sides parse what they
@@ -125,6 +126,8 @@ export const Hello = z.object({
   labels: AgentLabels,
   attempts: z.array(KnownAttempt).max(Limits.helloAttempts),
   facts: HostFacts,
+  /** Absent: an agent that knows nothing of standing work. */
+  standing: HeldBlocks.optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 

@@ -9,19 +9,22 @@ import {
   Run,
   type RunAck,
   ServerEvent,
+  StandingBlock,
   Stop,
   type StopAck,
 } from '#libs/protocol/index';
 import { AttemptsService } from './attempts/attempts.service.js';
 import { QueriesService } from './queries/queries.service.js';
+import { StandingService } from './standing/standing.service.js';
 
 const LooseRun = z.object({ orders: z.array(z.looseObject({ attempt_id: z.uuid() })) });
+const LooseStanding = z.object({ remove: z.array(z.string()), blocks: z.array(z.unknown()) });
 const LooseQuery = z.object({
   queries: z.array(z.looseObject({ campaign_id: z.number().int().positive() })),
 });
 
 /**
- * What the server may ask of an agent. The return value is the acknowledgement; queries have none.
+ * What the server may ask of an agent. The return value is the acknowledgement; queries and standing work have none.
  *
  * Not named `*.controller.ts`: the OpenAPI plugin of the build would add an import of @nestjs/swagger to it, which
  * costs an agent 8 MB and a third of a second at start.
@@ -31,6 +34,7 @@ export class AgentHandlers {
   constructor(
     @Inject(AttemptsService) private readonly attempts: AttemptsService,
     @Inject(QueriesService) private readonly queries: QueriesService,
+    @Inject(StandingService) private readonly standing: StandingService,
   ) {}
 
   /** Takes orders: each is in the journal, synced, or refused for good, before this answers. */
@@ -66,6 +70,14 @@ export class AgentHandlers {
     const each = queries.map((query) => ({ id: query.campaign_id, query: QueryOrder.safeParse(query) }));
     this.queries.start(each.flatMap(({ query }) => (query.success ? [query.data] : [])));
     this.queries.refuseUnreadable(each.filter(({ query }) => !query.success).map(({ id }) => id));
+  }
+
+  /** Takes standing work; a block of a kind that this agent does not know is left out, and asked for again with each hello. */
+  @MessagePattern(ServerEvent.standing)
+  takeStanding(@Payload() data: unknown): void {
+    const { remove, blocks } = LooseStanding.parse(data);
+    const read = blocks.map((block) => StandingBlock.safeParse(block));
+    this.standing.apply({ remove, blocks: read.flatMap(({ data: block }) => (block ? [block] : [])) });
   }
 
   /** Ends queries that nobody waits for any more. */

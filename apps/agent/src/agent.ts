@@ -16,6 +16,7 @@ import { type AgentLogger, nestLogger } from './platform/logger.js';
 import { ServerClock } from './platform/server-clock.js';
 import { QueriesService } from './queries/queries.service.js';
 import { OsqueryRunner } from './tables/query/osquery-runner.js';
+import { StandingService } from './standing/standing.service.js';
 import { type Runner } from './tables/query/query.js';
 import { QueryRunner } from './tables/query/runner.js';
 import { AgentLink } from './transport/agent-link.js';
@@ -33,6 +34,7 @@ export class Agent {
     private readonly app: INestMicroservice,
     private readonly attempts: AttemptsService,
     private readonly queries: QueriesService,
+    private readonly standing: StandingService,
     private readonly reporter: Reporter,
     private readonly facts: FactsService,
     private readonly journal: Journal,
@@ -62,8 +64,16 @@ export class Agent {
         parallelSlots,
         scriptsEnabled,
       });
-      const queries = new QueriesService(queryRunner(options), log);
+      const sqlRunner = queryRunner(options);
+      const queries = new QueriesService(sqlRunner, log);
       const machine = identifyMachine(stateDir);
+      const standing = new StandingService({
+        directory: path.join(stateDir, 'standing'),
+        runner: sqlRunner,
+        host: { platform: process.platform, identity: `${machine.hardwareUuid}/${machine.instance}` },
+        allowScripts: (allowed) => attempts.allowScripts(allowed),
+        log,
+      });
       const identities = new IdentityStore(stateDir, options.server);
       const link = new AgentLink({
         options,
@@ -72,13 +82,14 @@ export class Agent {
         journal,
         attempts,
         queries,
+        standing,
         reporter,
         facts,
         clock,
         log,
       });
       const app = await NestFactory.createMicroservice<MicroserviceOptions>(
-        AgentModule.with(attempts, queries),
+        AgentModule.with(attempts, queries, standing),
         {
           strategy: new SocketClientStrategy(link, log),
           logger: nestLogger(log),
@@ -88,7 +99,7 @@ export class Agent {
       const recovered = attempts.recover();
       await app.listen();
       recovered.catch((error: unknown) => log.error({ err: errorMessage(error) }, 'recovery failed'));
-      return new Agent(app, attempts, queries, reporter, facts, journal, lock, log);
+      return new Agent(app, attempts, queries, standing, reporter, facts, journal, lock, log);
     } catch (error) {
       lock.release();
       throw error;
@@ -104,7 +115,8 @@ export class Agent {
   private async stopOnce(reason: string): Promise<void> {
     this.log.info({ reason }, 'stopping');
     this.facts.stop();
-    await Promise.all([this.attempts.shutdown(), this.queries.shutdown()]);
+    // Standing work first: its query ends because the agent does, and not because nobody answers queries any more.
+    await Promise.all([this.standing.shutdown(), this.attempts.shutdown(), this.queries.shutdown()]);
     if (this.reporter.connected) await this.reporter.flush(LAST_WORDS_MS);
     await this.app.close();
     await this.journal.close();

@@ -43,6 +43,7 @@ export class AttemptsService {
   private readonly parallel: Lane;
   private readonly running = new Set<Promise<void>>();
   private readonly context: ExecutionContext;
+  private scriptsAllowed = true;
   private closing = false;
 
   constructor(
@@ -71,6 +72,16 @@ export class AttemptsService {
     await recoverAttempts(open, this.attempts, this.context, (attempt) => this.forget(attempt));
     this.serial.open();
     this.parallel.open();
+  }
+
+  /** Whether orders are taken at all; the server may forbid what this host allows, and not the other way round. */
+  get scriptsEnabled(): boolean {
+    return this.options.scriptsEnabled && this.scriptsAllowed;
+  }
+
+  /** The server's word. What runs already goes on. */
+  allowScripts(allowed: boolean): void {
+    this.scriptsAllowed = allowed;
   }
 
   /** Takes orders. The answers stand when the journal is synced. */
@@ -137,7 +148,7 @@ export class AttemptsService {
     const id = order.attempt_id;
     if (this.journal.find(id) !== undefined || this.journal.findClosed(id) !== undefined) return false;
     const refusal = refusalOf(order, {
-      scriptsEnabled: this.options.scriptsEnabled,
+      scriptsEnabled: this.scriptsEnabled,
       now: this.clock.now(),
       earlierAttempt: this.journal.attemptOf(order.target_id),
     });

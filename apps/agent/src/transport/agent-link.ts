@@ -11,6 +11,7 @@ import { type AgentLogger } from '../platform/logger.js';
 import { type ServerClock } from '../platform/server-clock.js';
 import { AGENT_VERSION } from '../platform/version.js';
 import { type QueriesService } from '../queries/queries.service.js';
+import { type StandingService } from '../standing/standing.service.js';
 import { Backoff } from './backoff.js';
 import { type Reporter } from './reporter.js';
 import { Session, type SessionEnd } from './session.js';
@@ -26,6 +27,7 @@ export interface LinkParts {
   readonly journal: Journal;
   readonly attempts: AttemptsService;
   readonly queries: QueriesService;
+  readonly standing: StandingService;
   readonly reporter: Reporter;
   readonly facts: FactsService;
   readonly clock: ServerClock;
@@ -61,7 +63,7 @@ export class AgentLink {
   }
 
   private async keepConnected(onOrder: (event: string, data: unknown) => Promise<unknown>): Promise<void> {
-    const { options, identities, reporter, queries, facts } = this.parts;
+    const { options, identities, reporter, queries, standing, facts } = this.parts;
     while (!this.closed) {
       const identity = identities.load() ?? (await this.tryToEnroll());
       if (identity === null) continue;
@@ -75,6 +77,7 @@ export class AgentLink {
       this.session = null;
       reporter.use(null);
       queries.use(null);
+      standing.use(null);
       facts.disconnected();
       if (!this.closed) await this.afterLoss(end);
     }
@@ -125,25 +128,27 @@ export class AgentLink {
   }
 
   private hello(): Hello {
-    const { options, journal, attempts, facts } = this.parts;
+    const { options, journal, attempts, standing, facts } = this.parts;
     return {
       journal_id: journal.id,
       hostname: options.hostname,
       parallel_slots: options.parallelSlots,
-      scripts_enabled: options.scriptsEnabled,
+      scripts_enabled: attempts.scriptsEnabled,
       labels: options.labels,
       attempts: attempts.known().slice(0, Limits.helloAttempts),
       facts: facts.current(),
+      standing: standing.held(),
     };
   }
 
   private ready(session: Session, ack: HelloAck & { ok: true }): void {
-    const { attempts, clock, facts, log, queries, reporter } = this.parts;
+    const { attempts, clock, facts, log, queries, reporter, standing } = this.parts;
     log.info({ host_id: ack.host_id, since_start_ms: Math.round(performance.now()) }, 'connected');
     clock.set(ack.server_time);
     attempts.stale(ack.stale);
     reporter.use(session);
     queries.use(session);
+    standing.use(session);
     facts.connected((changed) => session.sendFacts(changed));
   }
 

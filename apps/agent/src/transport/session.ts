@@ -5,17 +5,20 @@ import {
   AgentEvent,
   AnswerAck,
   FactsAck,
+  FindingsAck,
   HelloAck,
   Limits,
   PROTOCOL_VERSION,
   ReportAck,
   ServerEvent,
   type Answer,
+  type Findings,
   type HostFacts,
   type Hello,
   type Report,
 } from '#libs/protocol/index';
 import { type AnswerChannel } from '../queries/answering.js';
+import { type FindingsChannel } from '../standing/findings-sender.js';
 import { type ReportChannel } from './reporter.js';
 
 const ACK_TIMEOUT_MS = 10_000;
@@ -50,7 +53,7 @@ export interface SessionHandlers {
 }
 
 /** One connection to the server, from the dial to the loss. Each gets a socket of its own: nothing is left over. */
-export class Session implements ReportChannel, AnswerChannel {
+export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
   private readonly socket: Socket;
   private closed = false;
   private hangUp: () => void = () => undefined;
@@ -120,6 +123,11 @@ export class Session implements ReportChannel, AnswerChannel {
   /** Tells one part of an answer to a query. */
   async answer(part: Answer): Promise<AnswerAck> {
     return AnswerAck.parse(await this.ask(AgentEvent.answer, part, ANSWER_ACK_TIMEOUT_MS));
+  }
+
+  /** Tells what standing work found. */
+  async findings(findings: Findings): Promise<FindingsAck> {
+    return FindingsAck.parse(await this.ask(AgentEvent.findings, findings, ANSWER_ACK_TIMEOUT_MS));
   }
 
   /** Tells changed facts; false when the server could not take them. */
