@@ -4,6 +4,7 @@ import { EnrolmentController } from './enrolment.controller.js';
 import { EnrolmentService } from './enrolment.service.js';
 import { HostDetails } from './host-details.js';
 import { HostListRepository } from './host-list.repository.js';
+import { HostMoves } from './host-moves.js';
 import { HostRemovals } from './host-removals.js';
 import { HostTransfersController } from './host-transfers.controller.js';
 import { HostTransfersService } from './host-transfers.service.js';
@@ -25,6 +26,7 @@ import { TranslationsService } from './translations.service.js';
     HostsService,
     HostListRepository,
     HostDetails,
+    HostMoves,
     HostRemovals,
     HostTransfersService,
     EnrolmentService,
@@ -41,6 +43,7 @@ import { TranslationsService } from './translations.service.js';
   exports: [
     EnrollSecrets,
     HostDetails,
+    HostMoves,
     HostRemovals,
     HostsService,
     LabelChanges,

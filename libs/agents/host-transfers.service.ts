@@ -3,6 +3,7 @@ import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
+import { HostMoves } from './host-moves.js';
 import { HostListRepository } from './host-list.repository.js';
 import { filterOf, type HostQuery } from './hosts.service.js';
 
@@ -35,6 +36,7 @@ export class HostTransfersService {
     private readonly database: Database,
     private readonly rows: HostListRepository,
     private readonly audit: Audit,
+    private readonly moves: HostMoves,
   ) {}
 
   /**
@@ -87,6 +89,7 @@ export class HostTransfersService {
     for (const host of hosts) require(caller, 'host:transfer', host.teamId);
     if (hosts.length === 0) return;
     await tx.query(SQL.move, [hostIds, destination]);
+    await this.moves.tell(tx, hostIds);
     const listed = hosts.slice(0, NAMED_IN_AUDIT);
     const details = {
       team_id: destination,

@@ -6,11 +6,16 @@ export { Host } from './host.entity.js';
 export { type DetailedHost, HostDetails } from './host-details.js';
 export { type HostDetailPartsDto, type HostPackDto } from './hosts.dto.js';
 export { isForPlatform, osFamily } from './labels/os-family.js';
+export { HostMoves } from './host-moves.js';
 export { HostRemovals } from './host-removals.js';
 export { HostsService, type RunnableHost } from './hosts.service.js';
 export { LabelChanges } from './labels/label-changes.js';
 export { LabelMember } from './labels/label-member.entity.js';
-export { LabelMembership, type MembershipVerdict } from './labels/label-membership.service.js';
+export {
+  LabelMembership,
+  type MembershipChange,
+  type MembershipVerdict,
+} from './labels/label-membership.service.js';
 export {
   type LabelChange,
   type LabelFields,

@@ -29,6 +29,9 @@ export { checkQueryFields, isPlatformList, QUERY_DEFAULTS, type QueryFields } fr
 export { type QueryChange, QuerySets, type StoredQuery } from './saved/query-sets.repository.js';
 export { QueryLabel } from './saved/query-label.entity.js';
 export { type StandingWork, StandingWorkChanges } from './standing-work-changes.js';
+export { FindingsService } from './standing/findings.service.js';
+export { StandingChannel } from './standing/standing-channel.js';
+export { StandingWorkService } from './standing/standing-work.service.js';
 export { QueriesModule } from './queries.module.js';
 export { SavedQueriesService, type UnsavedQuery } from './saved/saved-queries.service.js';
 export { type SavedQueryRow } from './saved/saved-queries.repository.js';

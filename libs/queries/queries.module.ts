@@ -29,12 +29,16 @@ import { PolicySets } from './policies/policy-sets.repository.js';
 import { QuerySets } from './saved/query-sets.repository.js';
 import { StandingWorkChanges } from './standing-work-changes.js';
 import { StandingWorkSources } from './standing-work-sources.js';
+import { DefinitionsRepository } from './standing/definitions.repository.js';
+import { FindingsService } from './standing/findings.service.js';
+import { ResultsLog } from './standing/results-log.js';
+import { StandingWorkService } from './standing/standing-work.service.js';
 import { QuestionsService } from './campaigns/questions.service.js';
 import { LiveQueriesController } from './fleet/live-queries.controller.js';
 import { SyncQueriesController } from './fleet/sync-queries.controller.js';
 import { SyncQueriesService } from './fleet/sync-queries.service.js';
 
-/** Saved queries, and live ones. Needs a `QueryChannel` from outside. */
+/** Saved queries, live ones, and what agents do by themselves. Needs a `QueryChannel` and a `StandingChannel` from outside. */
 @Module({
   imports: [AgentsModule, SessionsModule],
   controllers: [
@@ -70,6 +74,10 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     QuerySets,
     StandingWorkChanges,
     StandingWorkSources,
+    DefinitionsRepository,
+    StandingWorkService,
+    ResultsLog,
+    FindingsService,
     { provide: CampaignStreams, useClass: LiveStreams },
   ],
   exports: [
@@ -80,6 +88,8 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     QuerySets,
     SavedQueriesService,
     StandingWorkChanges,
+    FindingsService,
+    StandingWorkService,
   ],
 })
 export class QueriesModule {}

@@ -1,9 +1,22 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Namespace, type Socket } from 'socket.io';
 import { type Order, type OrderAnswer, Run, RunAck, ServerEvent, Stop, StopAck } from '#libs/protocol/index';
 import { AgentDispatcher } from '#libs/executions/index';
 import { Metrics } from '#libs/platform/metrics/index';
 import { type KnownAgent } from '#libs/agents/index';
+
+/**
+ * Sockets written to before others get their turn, at first and at most: whoever asked hears that it has begun, and the
+ * first answers are read, stored and told, while the last packets leave.
+ */
+const FIRST = 16;
+const MOST = 256;
+/** Answers that may be on their way before the next hosts are written to: what waits in memory survives collections, and costs each time. */
+const ON_THEIR_WAY = 1_024;
+/** Slow answers hold nobody up longer than this per slice, milliseconds. */
+const PATIENCE_MS = 20;
+const LOOK_MS = 2;
 
 /** An agent that takes longer than this to acknowledge is not well: its connection is ended, and its next hello sorts things out. */
 const ACK_TIMEOUT_MS = 30_000;
@@ -81,6 +94,25 @@ export class AgentConnections extends AgentDispatcher {
     const [first] = sockets;
     if (!first) return;
     (first.nsp as Namespace).to(sockets.map((socket) => socket.id)).emit(event, message);
+  }
+
+  /**
+   * The same to many, with time in between for others; it is encoded once for each part of them. Resolves when all of it has left.
+   * @param answered how many have answered so far, where answers are awaited
+   */
+  async spread(
+    hostIds: readonly number[],
+    event: string,
+    message: unknown,
+    answered: () => number = () => Infinity,
+  ): Promise<void> {
+    let count = FIRST;
+    for (let from = 0; from < hostIds.length; from += count, count = Math.min(MOST, count * 2)) {
+      this.broadcast(hostIds.slice(from, from + count), event, message);
+      await setImmediate();
+      const until = performance.now() + PATIENCE_MS;
+      while (from + count - answered() > ON_THEIR_WAY && performance.now() < until) await setTimeout(LOOK_MS);
+    }
   }
 
   private async ask<T>(

@@ -1,10 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { AgentsModule } from '#libs/agents/index';
 import { AgentDispatcher, ExecutionsModule } from '#libs/executions/index';
-import { QueriesModule, QueryChannel } from '#libs/queries/index';
+import { QueriesModule, QueryChannel, StandingChannel } from '#libs/queries/index';
 import { AgentConnections } from './agent-connections.js';
 import { AgentGateway } from './agent.gateway.js';
 import { QuerySockets } from './query-sockets.js';
+import { StandingSockets } from './standing-sockets.js';
 
 /** The sockets by themselves: the ledger sends through them, so they must not depend on it. */
 @Global()
@@ -13,8 +14,9 @@ import { QuerySockets } from './query-sockets.js';
     AgentConnections,
     { provide: AgentDispatcher, useExisting: AgentConnections },
     { provide: QueryChannel, useClass: QuerySockets },
+    { provide: StandingChannel, useClass: StandingSockets },
   ],
-  exports: [AgentConnections, AgentDispatcher, QueryChannel],
+  exports: [AgentConnections, AgentDispatcher, QueryChannel, StandingChannel],
 })
 export class AgentConnectionsModule {}
 

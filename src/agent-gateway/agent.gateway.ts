@@ -14,6 +14,8 @@ import {
   AGENTS_NAMESPACE,
   type FactsAck,
   FactsUpdate,
+  Findings,
+  type FindingsAck,
   Handshake,
   HandshakeRefusal,
   Hello,
@@ -23,7 +25,12 @@ import {
   Reports,
 } from '#libs/protocol/index';
 import { HostRemovals, PresenceService } from '#libs/agents/index';
-import { type AnsweringHost, AnswersService } from '#libs/queries/index';
+import {
+  type AnsweringHost,
+  AnswersService,
+  FindingsService,
+  StandingWorkService,
+} from '#libs/queries/index';
 import { ReconcileService, SettlementsService } from '#libs/executions/index';
 import { AgentConnections, type AgentSocket } from './agent-connections.js';
 
@@ -50,6 +57,8 @@ export class AgentGateway
     private readonly settlements: SettlementsService,
     private readonly answers: AnswersService,
     private readonly hostRemovals: HostRemovals,
+    private readonly standing: StandingWorkService,
+    private readonly findings: FindingsService,
   ) {}
 
   afterInit(namespace: Namespace): void {
@@ -87,6 +96,8 @@ export class AgentGateway
   async handleDisconnect(socket: AgentSocket): Promise<void> {
     this.connections.remove(socket);
     this.answers.left(socket.data.hostId);
+    // A newer connection may be the host's by now.
+    if (!this.connections.isConnected(socket.data.hostId)) this.standing.left(socket.data.hostId);
     await this.presence.disconnected(socket.data.hostId, socket.id);
   }
 
@@ -109,6 +120,7 @@ export class AgentGateway
       else this.connections.add(socket);
       // After the acknowledgement has left.
       setImmediate(() => {
+        if (!socket.disconnected) this.standing.arrived(hostId, hello.standing);
         Promise.all([resume(), this.answers.resume(answering(socket))]).catch((error: unknown) =>
           this.logger.warn('resuming a host failed; the sweep tries again', {
             host_id: hostId,
@@ -142,6 +154,15 @@ export class AgentGateway
   private async facts(socket: AgentSocket, body: unknown): Promise<FactsAck> {
     return this.answer(async () => {
       await this.presence.facts(socket.data.hostId, FactsUpdate.parse(body).facts);
+      return { ok: true };
+    });
+  }
+
+  @SubscribeMessage(AgentEvent.findings)
+  async found(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<FindingsAck> {
+    const { hostId, hostUuid, hostname } = socket.data;
+    return this.answer(async () => {
+      await this.findings.take({ id: hostId, uuid: hostUuid, hostname }, Findings.parse(body));
       return { ok: true };
     });
   }

@@ -2,6 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform/database/index';
 import { builtinLabelsOf, JUDGED_BY_FACTS, type PlatformFacts } from './builtin-labels.js';
 
+/** A host has come into a label, or left it. */
+export interface MembershipChange {
+  readonly hostId: number;
+  readonly labelId: number;
+}
+
 /** Whether a host is in a label, from now on. */
 export interface MembershipVerdict {
   readonly hostId: number;
@@ -18,14 +24,19 @@ const SQL = {
              gone AS (
                DELETE FROM label_membership m USING verdicts v
                WHERE NOT v.member AND m.label_id = v.label_id AND m.host_id = v.host_id
-             )
+               RETURNING m.host_id, m.label_id
+             ),
+             come AS (
            INSERT INTO label_membership (label_id, host_id)
            SELECT l.id, h.id FROM verdicts v JOIN labels l ON l.id = v.label_id JOIN hosts h ON h.id = v.host_id
            WHERE v.member AND NOT EXISTS (
              SELECT 1 FROM label_membership m WHERE m.label_id = v.label_id AND m.host_id = v.host_id
            )
            FOR KEY SHARE OF l, h
-           ON CONFLICT DO NOTHING`,
+           ON CONFLICT DO NOTHING
+           RETURNING host_id, label_id)
+           SELECT host_id AS "hostId", label_id AS "labelId" FROM gone
+           UNION ALL SELECT host_id, label_id FROM come`,
   },
   // All of a host's labels: asked for a few of them, the planner looks up every pair.
   ofHosts: {
@@ -36,34 +47,44 @@ const SQL = {
   leave: {
     name: 'label_membership_leave',
     text: `DELETE FROM label_membership m WHERE m.label_id = ANY($1::int[])
-           AND (m.label_id, m.host_id) NOT IN (SELECT * FROM unnest($2::int[], $3::int[]))`,
+           AND (m.label_id, m.host_id) NOT IN (SELECT * FROM unnest($2::int[], $3::int[]))
+           RETURNING m.host_id AS "hostId", m.label_id AS "labelId"`,
   },
   // Hosts that have been removed meanwhile are passed over.
   join: {
     name: 'label_membership_join',
     text: `INSERT INTO label_membership (label_id, host_id)
            SELECT v.label_id, h.id FROM unnest($1::int[], $2::int[]) AS v(label_id, host_id) JOIN hosts h ON h.id = v.host_id
-           FOR KEY SHARE OF h ON CONFLICT DO NOTHING`,
+           FOR KEY SHARE OF h ON CONFLICT DO NOTHING RETURNING host_id AS "hostId", label_id AS "labelId"`,
   },
   clear: {
     name: 'label_membership_clear',
-    text: `DELETE FROM label_membership WHERE label_id = $1 AND host_id NOT IN (SELECT unnest($2::int[]))`,
+    text: `DELETE FROM label_membership WHERE label_id = $1 AND host_id NOT IN (SELECT unnest($2::int[]))
+           RETURNING host_id AS "hostId", label_id AS "labelId"`,
   },
 };
 
 /** The one way in which hosts come into labels and leave them. */
 @Injectable()
 export class LabelMembership {
+  private readonly listeners: ((changes: readonly MembershipChange[]) => void)[] = [];
+
   constructor(private readonly database: Database) {}
+
+  /** Told after each commit that has changed something; must not throw. */
+  onChange(listener: (changes: readonly MembershipChange[]) => void): void {
+    this.listeners.push(listener);
+  }
 
   /** Any number of verdicts at once; a host's other labels stay as they are. */
   async set(verdicts: readonly MembershipVerdict[], tx?: Transaction): Promise<void> {
     if (verdicts.length === 0) return;
-    await (tx ?? this.database).query(SQL.set, [
+    const changes = await (tx ?? this.database).query<MembershipChange>(SQL.set, [
       verdicts.map(({ hostId }) => hostId),
       verdicts.map(({ labelId }) => labelId),
       verdicts.map(({ member }) => member),
     ]);
+    this.tell(changes, tx);
   }
 
   /**
@@ -95,15 +116,28 @@ export class LabelMembership {
     tx: Transaction,
   ): Promise<void> {
     const columns = [members.map(({ labelId }) => labelId), members.map(({ hostId }) => hostId)];
-    await Promise.all([tx.query(SQL.leave, [labelIds, ...columns]), tx.query(SQL.join, columns)]);
+    const changes = await Promise.all([
+      tx.query<MembershipChange>(SQL.leave, [labelIds, ...columns]),
+      tx.query<MembershipChange>(SQL.join, columns),
+    ]);
+    this.tell(changes.flat(), tx);
   }
 
   /** Exactly these hosts are in the label; ids of hosts that do not exist are passed over. */
   async replace(labelId: number, hostIds: readonly number[], tx: Transaction): Promise<void> {
-    await tx.query(SQL.clear, [labelId, hostIds]);
+    this.tell(await tx.query<MembershipChange>(SQL.clear, [labelId, hostIds]), tx);
     await this.set(
       hostIds.map((hostId) => ({ hostId, labelId, member: true })),
       tx,
     );
+  }
+
+  private tell(changes: readonly MembershipChange[], tx?: Transaction): void {
+    if (changes.length === 0) return;
+    const tell = (): void => {
+      for (const listener of this.listeners) listener(changes);
+    };
+    if (tx) tx.afterCommit(tell);
+    else tell();
   }
 }

@@ -34,6 +34,8 @@ export interface Settings {
   readonly liveQueryRestSeconds: number;
   /** What becomes of a spec whose SQL SQLite cannot read. */
   readonly specSqlCheck: 'refuse' | 'warn' | 'off';
+  /** File that results of scheduled queries are appended to, in osquery's format; null: none. */
+  readonly resultsLog: string | null;
   /** Seconds of inactivity after which a login session ends; 0 never. */
   readonly sessionSeconds: number;
   /** Stop when standard input ends: set by `muster up`, so that nothing outlives it. */
@@ -92,6 +94,7 @@ const Environment = z.object({
   MUSTER_SPEC_SQL_CHECK: z
     .enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off')
     .default('refuse'),
+  MUSTER_RESULTS_LOG: z.string().optional(),
   MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
   MUSTER_EXIT_WITH_PARENT: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
 });
@@ -132,6 +135,7 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
     scriptTimeoutSeconds: e.MUSTER_SCRIPT_TIMEOUT_SECONDS,
     liveQueryRestSeconds: e.MUSTER_LIVE_QUERY_REST_SECONDS,
     specSqlCheck: e.MUSTER_SPEC_SQL_CHECK,
+    resultsLog: e.MUSTER_RESULTS_LOG === undefined ? null : resolve(e.MUSTER_RESULTS_LOG),
     sessionSeconds: e.MUSTER_SESSION_SECONDS,
     exitWithParent: e.MUSTER_EXIT_WITH_PARENT === '1',
   };

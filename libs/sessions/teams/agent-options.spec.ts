@@ -14,6 +14,8 @@ describe('checkAgentOptions', () => {
   it.each<[Record<string, unknown>, string[]]>([
     [{}, []],
     [{ config: { options: { anything: [1] } }, overrides: null, script_execution_timeout: 900 }, []],
+    [{ scripts_enabled: false, label_interval: 1, policy_interval: 604_800 }, []],
+    [{ scripts_enabled: 'no', label_interval: 0 }, ['label_interval', 'scripts_enabled']],
     [{ spec: {} }, ['spec']],
     [{ script_execution_timeout: 0 }, ['script_execution_timeout']],
     [{ script_execution_timeout: 1.5 }, ['script_execution_timeout']],

@@ -7,6 +7,7 @@ import {
   AgentEvent,
   Answer,
   EnrollRequest,
+  Findings,
   HandshakeRefusal,
   Hello,
   Limits,
@@ -17,10 +18,13 @@ import {
   toBytes,
   type AnswerAck,
   type Ending,
+  type FindingsAck,
   type Order,
   type QueryOrder,
   type Report,
   type ReportAck,
+  type ScheduledReport,
+  type Standing,
 } from './protocol.js';
 
 type ReportAnswer = (reports: Report[]) => ReportAck | null;
@@ -46,6 +50,16 @@ export class ProtocolServer {
   readonly stored = new Map<number, Answer[]>();
   /** Decides how the parts of answers are acknowledged. */
   answerAck: (answer: Answer) => AnswerAck | Promise<AnswerAck> = () => ({ ok: true, status: 'ok' });
+  /** Every message of findings, acknowledged or not. */
+  readonly findings: Findings[] = [];
+  /** What was acknowledged: last verdicts by id, and reports in order. */
+  readonly found = {
+    labels: new Map<number, boolean>(),
+    policies: new Map<number, boolean | null>(),
+    reports: [] as ScheduledReport[],
+  };
+  /** Decides how findings are acknowledged; null: not at all. */
+  findingsAck: (findings: Findings) => FindingsAck | null = () => ({ ok: true });
   /** Told in the next hello's answer. */
   stale: string[] = [];
   /** Statuses that the next enrolments get. */
@@ -155,6 +169,12 @@ export class ProtocolServer {
     this.socket?.emit(ServerEvent.queryEnd, { campaign_ids });
   }
 
+  /** Sends standing work. */
+  async standing({ remove = [], blocks = [] }: Partial<Standing>): Promise<void> {
+    await this.until(() => this.connected);
+    this.socket?.emit(ServerEvent.standing, { remove, blocks });
+  }
+
   /** An answer to a query as a whole, once its last part is acknowledged. */
   async answered(campaign: number): Promise<Answer & { ending: NonNullable<Answer['ending']> }> {
     await this.until(() => this.stored.get(campaign)?.at(-1)?.ending !== undefined);
@@ -211,6 +231,14 @@ export class ProtocolServer {
       if (answer !== null) ack(answer);
       this.changed();
     });
+    socket.on(AgentEvent.findings, (data: unknown, ack: (answer: FindingsAck) => void) => {
+      const findings = Findings.parse(data);
+      this.findings.push(findings);
+      const verdict = this.findingsAck(findings);
+      if (verdict?.ok === true) this.take(findings);
+      if (verdict !== null) ack(verdict);
+      this.changed();
+    });
     socket.on(AgentEvent.answer, (data: unknown, ack: (answer: AnswerAck) => void) => {
       const answer = Answer.parse(data);
       this.answers.push(answer);
@@ -225,6 +253,12 @@ export class ProtocolServer {
       if (this.socket === socket) this.socket = null;
       this.changed();
     });
+  }
+
+  private take({ labels, policies, reports }: Findings): void {
+    for (const { id, member } of labels) this.found.labels.set(id, member);
+    for (const { id, passes } of policies) this.found.policies.set(id, passes);
+    this.found.reports.push(...reports);
   }
 
   private keep(answer: Answer): void {
