@@ -162,7 +162,7 @@ describe('scheduled queries', () => {
     await agent.stop();
     rmSync(touch('a'));
     touch('b');
-    await agent.start();
+    await agent.restart();
     await server.until(() => reports().length === 2);
     expect(reports()[1]).toMatchObject({ counter: 1, result: { added: [['b']], removed: [['a']] } });
   });
@@ -193,7 +193,7 @@ describe('scheduled queries', () => {
     await server.close();
     await agent.stop();
     touch('c');
-    await agent.start();
+    await agent.restart();
     server.findingsAck = () => ({ ok: true });
     await server.listen();
     await server.until(() => reports().length >= 3);
@@ -237,7 +237,7 @@ describe('an agent', () => {
     await server.until(() => server.found.labels.has(1));
     server.found.labels.clear();
     await agent.stop();
-    await agent.start();
+    await agent.restart();
     await server.until(() => server.found.labels.has(1));
     expect(server.hellos.at(-1)?.standing).toEqual({ labels: block.hash });
   });
