@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Answer, type Hello, Order, type Report } from '#libs/protocol/index';
+import { type Answer, type Findings, type Hello, Order, type Report } from '#libs/protocol/index';
 import { parseOptions } from './config/options.js';
 import { Swarm } from './swarm.js';
 import { type Heard, SmallServer } from './testing/small-server.js';
@@ -328,5 +328,58 @@ describe('runs', () => {
     await server.ask('swarm-1', 'run', { orders: [order({ output_cap_bytes: 10_000_000 })] });
     await done;
     expect(chunks.join('').length).toBe(1_500_000);
+  });
+});
+
+describe('standing work', () => {
+  const labels = (...sql: string[]) => ({
+    id: 'labels',
+    hash: sql.join(),
+    kind: 'labels',
+    labels: sql.map((text, i) => ({ id: i + 1, sql: text })),
+  });
+  const yes = (heard: Heard<Findings>[], id: number): number =>
+    heard.flatMap(({ message }) => message.labels).filter((label) => label.id === id && label.member).length;
+
+  it('is evaluated by every host: SQL with a percentage is true on that share of them', async () => {
+    await make(200, '--answer-delay', '0ms').start();
+    const { take, all } = collect<Heard<Findings>>(200, ({ answer }) => answer({ ok: true }));
+    server.onFindings = take;
+    server.broadcast('standing', {
+      remove: [],
+      blocks: [labels('select 1', 'select 1 -- 25%', 'select 0 -- 0%')],
+    });
+    const heard = await all;
+    expect([yes(heard, 1), yes(heard, 3)]).toEqual([200, 0]);
+    expect(Math.abs(yes(heard, 2) - 50)).toBeLessThanOrEqual(2);
+    const changed = collect<Heard<Findings>>(200, ({ answer }) => answer({ ok: true }));
+    server.onFindings = changed.take;
+    server.broadcast('standing', {
+      remove: [],
+      blocks: [labels('select 1', 'select 1 -- 50%', 'select 0 -- 0%')],
+    });
+    const second = await changed.all;
+    expect(second.every(({ message }) => message.labels.length === 1)).toBe(true);
+    expect(Math.abs(yes(second, 2) - 100)).toBeLessThanOrEqual(2);
+  });
+
+  it('is said again until it is acknowledged, and named in the next hello', async () => {
+    await make(1, '--answer-delay', '0ms').start();
+    let refused = false;
+    const { take, all } = collect<Heard<Findings>>(3, ({ answer }) => {
+      answer(refused ? { ok: true } : { ok: false, error: 'not now', retry_after_ms: 1 });
+      refused = true;
+    });
+    server.onFindings = take;
+    const query = { query_id: 4, name: 'q', sql: 'select 1', interval: 1, logging: 'snapshot' };
+    const pack = { id: 'pack/1', hash: 'p', kind: 'pack', pack: 'ops', queries: [query] };
+    server.broadcast('standing', { remove: [], blocks: [labels('select 1'), pack] });
+    const heard = await all;
+    expect(heard[0]?.message.labels).toEqual(heard[1]?.message.labels);
+    expect(heard[2]?.message.reports).toMatchObject([{ pack: 'ops', name: 'q', query_id: 4 }]);
+    const { take: greet, all: greeted } = collect<Heard<Hello>>(1, ({ answer }) => answer(server.welcome()));
+    server.onHello = greet;
+    server.cut();
+    expect((await greeted)[0]?.message.standing).toEqual({ labels: 'select 1', 'pack/1': 'p' });
   });
 });

@@ -15,7 +15,7 @@ export function standingOptionsOf(options: Loose, platform: string): StandingOpt
   const read = Object.entries(given).filter(
     ([key, value]) => value !== undefined && StandingOptions.safeParse({ [key]: value }).success,
   );
-  return Object.fromEntries(read) as StandingOptions;
+  return Object.fromEntries(read);
 }
 
 function objectAt(from: Loose, key: string): Loose {

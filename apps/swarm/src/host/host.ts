@@ -19,6 +19,7 @@ import { Connection, type ConnectionEnd, type ConnectionListener } from '../tran
 import { type IncomingEvent } from '../transport/packets.js';
 import { Answers } from './answers.js';
 import { Attempts, PARALLEL_SLOTS } from './attempts.js';
+import { placeOf, StandingWork } from './standing.js';
 import { type World } from './world.js';
 
 const RETRY_MS = 1000;
@@ -52,6 +53,7 @@ export class SimulatedHost implements ConnectionListener {
   /** Most hosts of most load tests are never asked. */
   private answers: Answers | null = null;
   private attempts: Attempts | null = null;
+  private standing: StandingWork | null = null;
 
   /** @param number from 0 */
   constructor(
@@ -88,6 +90,7 @@ export class SimulatedHost implements ConnectionListener {
       labels: this.hive.labels,
       attempts: this.attempts?.known() ?? [],
       facts,
+      standing: this.standing?.held() ?? {},
     };
     const sentAt = performance.now();
     connection.ask(AgentEvent.hello, JSON.stringify(hello), (args) => this.greeted(connection, sentAt, args));
@@ -100,6 +103,9 @@ export class SimulatedHost implements ConnectionListener {
         return null;
       case ServerEvent.queryEnd:
         this.answers?.end(body);
+        return null;
+      case ServerEvent.standing:
+        (this.standing ??= new StandingWork(this.world, placeOf(this.number))).take(connection, body);
         return null;
       case ServerEvent.run:
         return this.run(body);
@@ -117,6 +123,7 @@ export class SimulatedHost implements ConnectionListener {
     this.connection = null;
     this.answers = null;
     this.attempts?.cut();
+    this.standing?.cut();
     this.reporting = false;
     if (this.ready) statistics.connected -= 1;
     this.ready = false;
@@ -155,6 +162,7 @@ export class SimulatedHost implements ConnectionListener {
     this.ready = true;
     this.attempts?.stale(ack.stale);
     this.hive.settled(this, true);
+    this.standing?.connected(connection);
     this.report();
   }
 

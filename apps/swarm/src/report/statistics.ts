@@ -20,6 +20,14 @@ const COUNTS = [
   'answers',
   'answers_failed',
   'answers_stale',
+  /** Packets of standing work. */
+  'standing',
+  /** Evaluations, and runs of scheduled queries that had something to tell. */
+  'labels',
+  'policies',
+  'reports',
+  /** Messages of findings that were acknowledged. */
+  'findings',
   /** Messages that the server could not take, or left unanswered: said again. */
   'said_again',
   /** Orders of the server that make no sense. */
@@ -27,10 +35,11 @@ const COUNTS = [
 ] as const;
 export type Count = (typeof COUNTS)[number];
 
-const LATENCIES = ['enroll', 'hello', 'report', 'run', 'answer', 'query'] as const;
+const LATENCIES = ['enroll', 'hello', 'report', 'run', 'answer', 'query', 'findings', 'standing'] as const;
 /**
- * What is timed: `enroll`, `hello`, `report` and `answer` from the message to its acknowledgement; `run` and `query` from the
- * order's arrival to the acknowledgement of its ending, simulated work included.
+ * What is timed: `enroll`, `hello`, `report`, `answer` and `findings` from the message to its acknowledgement; `run` and `query` from the
+ * order's arrival to the acknowledgement of its ending, `standing` from new work to the acknowledgement of what it found; simulated work
+ * included.
  */
 export type Latency = (typeof LATENCIES)[number];
 

@@ -7,6 +7,7 @@ import {
   AgentEvent,
   Answer,
   EnrollRequest,
+  Findings,
   Handshake,
   Hello,
   Reports,
@@ -31,6 +32,7 @@ export class SmallServer {
   enrolStatus = 200;
   onHello = ({ answer }: Heard<Hello>): void => answer(this.welcome());
   onAnswer = ({ answer }: Heard<Answer>): void => answer({ ok: true, status: 'ok' });
+  onFindings = ({ answer }: Heard<Findings>): void => answer({ ok: true });
   onReport = ({ message, answer }: Heard<Reports>): void =>
     answer({ ok: true, answers: message.reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) });
   private http!: HttpServer;
@@ -97,6 +99,9 @@ export class SmallServer {
     });
     socket.on(AgentEvent.answer, (body: unknown, answer: Ack) =>
       this.onAnswer({ hostname, message: Answer.parse(body), answer }),
+    );
+    socket.on(AgentEvent.findings, (body: unknown, answer: Ack) =>
+      this.onFindings({ hostname, message: Findings.parse(body), answer }),
     );
     socket.on(AgentEvent.report, (body: unknown, answer: Ack) =>
       this.onReport({ hostname, message: Reports.parse(body), answer }),
