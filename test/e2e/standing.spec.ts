@@ -35,36 +35,13 @@ async function addLabel(name: string, query: string): Promise<number> {
   return (label as { id: number }).id;
 }
 
-async function addPolicy(query: string): Promise<number> {
-  const [row] = await sql(
-    world.server,
-    `INSERT INTO policies (name, query) VALUES (md5(random()::text), $1) RETURNING id`,
-    [query],
-  );
+const apply = (kind: string, ...specs: object[]) => post(`/spec/${kind}`, { specs });
+
+async function addPolicy(name: string, query: string): Promise<number> {
+  await apply('policies', { name, query });
+  const [row] = await sql(world.server, 'SELECT id FROM policies WHERE name = $1', [name]);
   return row.id as number;
 }
-
-/** A pack for the members of a label. */
-async function addPack(
-  name: string,
-  query: string,
-  label: number,
-  how: { snapshot?: boolean } = {},
-): Promise<number> {
-  const { query: saved } = await post('/queries', { name: `of ${name}`, query });
-  const { id } = saved as { id: number };
-  await sql(
-    world.server,
-    `WITH p AS (INSERT INTO packs (name) VALUES ($1) RETURNING id),
-       t AS (INSERT INTO pack_targets (pack_id, label_id) SELECT id, $3 FROM p)
-     INSERT INTO pack_queries (pack_id, query_id, name, "interval", snapshot) SELECT id, $2, 'q', 1, $4 FROM p`,
-    [name, id, label, how.snapshot ?? null],
-  );
-  return id;
-}
-
-/** Definitions that were written behind the server's back are read with the next change. */
-const readDefinitions = () => setOptions({ label_interval: 1, policy_interval: 1 });
 
 const isMember = async (label: number): Promise<boolean> =>
   (
@@ -112,6 +89,19 @@ describe('a dynamic label', () => {
     await becomes(label, false);
   });
 
+  it('whose SQL is changed is answered anew', async () => {
+    const label = await addLabel('changing', 'select 1');
+    await becomes(label, true);
+    const changed = (query: string) =>
+      apply('labels', { name: 'changing', query, label_membership_type: 'dynamic' });
+    await changed('select 1 where 0');
+    await becomes(label, false);
+    await changed('select 1 union select 2');
+    await becomes(label, true);
+    await changed('select nonsense from nowhere');
+    await becomes(label, false);
+  });
+
   it('that is deleted is not asked about any more', async () => {
     const label = await addLabel('short-lived', 'select 1');
     await becomes(label, true);
@@ -137,8 +127,9 @@ describe('a dynamic label', () => {
 
 describe('a policy', () => {
   it('turns from failing to passing, and is unknown where it cannot be evaluated', async () => {
-    const [policy, broken] = [await addPolicy(exists), await addPolicy('select nonsense')];
-    await readDefinitions();
+    await setOptions({ label_interval: 1, policy_interval: 1 });
+    const policy = await addPolicy('flagged', exists);
+    const broken = await addPolicy('broken', 'select nonsense from nowhere');
     await policyIs(policy, false);
     await policyIs(broken, null);
     writeFileSync(flag, '');
@@ -189,13 +180,17 @@ describe('scheduled queries', () => {
   });
 
   it('of packs reach the hosts of a label, follow its membership, and tell what came and went', async () => {
-    const label = await addLabel('packed', exists);
-    await addPack(
-      'ops',
-      `select filename from file where directory = '${directory}' and filename like '%.txt'`,
-      label,
-    );
-    await readDefinitions();
+    await setOptions({ label_interval: 1, policy_interval: 1 });
+    await addLabel('packed', exists);
+    await post('/queries', {
+      name: 'text files',
+      query: `select filename from file where directory = '${directory}' and filename like '%.txt'`,
+    });
+    await apply('packs', {
+      name: 'ops',
+      targets: { labels: ['packed'] },
+      queries: [{ query: 'text files', name: 'q', interval: 1 }],
+    });
     writeFileSync(path.join(directory, 'a.txt'), '');
     writeFileSync(flag, '');
     await isLogged('pack/ops/q');

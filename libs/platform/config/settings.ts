@@ -91,9 +91,7 @@ const Environment = z.object({
   MUSTER_OUTPUT_CAP_BYTES: whole(1024, 4_294_967_296).default(64 * 1024 * 1024),
   MUSTER_SCRIPT_TIMEOUT_SECONDS: whole(1, 604_800).default(300),
   MUSTER_LIVE_QUERY_REST_SECONDS: whole(1, 600).default(25),
-  MUSTER_SPEC_SQL_CHECK: z
-    .enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off')
-    .default('refuse'),
+  MUSTER_SPEC_SQL_CHECK: z.enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off').default('refuse'),
   MUSTER_RESULTS_LOG: z.string().optional(),
   MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
   MUSTER_EXIT_WITH_PARENT: z.enum(['0', '1'], 'must be 0 or 1').default('0'),

@@ -3,6 +3,7 @@ import { type Findings, type ScheduledReport } from '#libs/protocol/index';
 import { LabelMembership, type MembershipVerdict } from '#libs/agents/index';
 import { Batcher } from '#libs/platform/batch/index';
 import { Database, type Transaction } from '#libs/platform/database/index';
+import { DomainError } from '#libs/platform/errors/index';
 import { type ReportingHost, resultLines, rowObject } from './results-log-lines.js';
 import { ResultsLog } from './results-log.js';
 import { StandingWorkService } from './standing-work.service.js';
@@ -15,6 +16,14 @@ interface PolicyVerdict {
   readonly hostId: number;
   readonly policyId: number;
   readonly passes: boolean | null;
+}
+
+/** A host's results, as they stand. */
+interface KnownResults {
+  readonly hostId: number;
+  readonly policyIds: readonly number[];
+  /** In the order of the ids. */
+  readonly passes: readonly (boolean | null)[];
 }
 
 interface StoredReport {
@@ -33,17 +42,19 @@ interface Said {
 }
 
 const SQL = {
-  // Most verdicts say what is known already, and write nothing. Policies and hosts that have been deleted meanwhile are passed over.
+  // All results of the hosts: asked for single ones, the planner may take the index over policies, and read every host's.
+  known: {
+    name: 'findings_known_policies',
+    text: `SELECT host_id AS "hostId", array_agg(policy_id) AS "policyIds", array_agg(passes) AS passes FROM policy_results
+           WHERE host_id = ANY($1::int[]) GROUP BY host_id`,
+  },
+  // Policies and hosts that have been deleted meanwhile are passed over.
   policies: {
     name: 'findings_policies',
     text: `INSERT INTO policy_results (policy_id, host_id, passes)
            SELECT p.id, h.id, v.passes
            FROM unnest($1::int[], $2::int[], $3::boolean[]) AS v(policy_id, host_id, passes)
            JOIN policies p ON p.id = v.policy_id JOIN hosts h ON h.id = v.host_id
-           WHERE NOT EXISTS (
-             SELECT 1 FROM policy_results r
-             WHERE r.policy_id = v.policy_id AND r.host_id = v.host_id AND r.passes IS NOT DISTINCT FROM v.passes
-           )
            FOR KEY SHARE OF p, h
            ON CONFLICT (policy_id, host_id) DO UPDATE SET passes = EXCLUDED.passes, updated_at = now()`,
   },
@@ -68,6 +79,9 @@ export class FindingsService {
     max: BATCH_BYTES,
   });
 
+  /** Hosts whose last findings are being stored. */
+  private readonly underWay = new Set<number>();
+
   constructor(
     private readonly database: Database,
     private readonly labels: LabelMembership,
@@ -78,6 +92,7 @@ export class FindingsService {
   /**
    * Resolves when everything is committed, and in the results log where there is one. An answer to what this host's kind was never
    * asked, or is not asked any more, is passed over.
+   * @throws DomainError unavailable: nothing, or not all of it, is stored; it is to be said again
    */
   async take(host: ReportingHost, findings: Findings): Promise<void> {
     if (findings.dropped_reports > 0)
@@ -85,7 +100,19 @@ export class FindingsService {
         host_id: host.id,
         reports: findings.dropped_reports,
       });
-    await this.batches.add(this.asked(host.id, findings));
+    // Whoever did not wait for the answer says the same again: it must not queue up behind itself.
+    if (this.underWay.has(host.id))
+      throw new DomainError('unavailable', 'what this host found before is still being stored');
+    this.underWay.add(host.id);
+    try {
+      await this.batches.add(this.asked(host.id, findings));
+      await this.logResults(host, findings);
+    } finally {
+      this.underWay.delete(host.id);
+    }
+  }
+
+  private async logResults(host: ReportingHost, findings: Findings): Promise<void> {
     if (!this.log.isOn) return;
     const logged = findings.reports.filter(({ pack, name }) => this.work.current.isLogged(pack, name));
     await this.log.append(logged.flatMap((report) => resultLines(host, report)));
@@ -141,7 +168,15 @@ export class FindingsService {
   }
 }
 
-async function setPolicies(tx: Transaction, verdicts: readonly PolicyVerdict[]): Promise<void> {
+/** Most verdicts say what is known already, and write nothing. */
+async function setPolicies(tx: Transaction, said: readonly PolicyVerdict[]): Promise<void> {
+  if (said.length === 0) return;
+  const hostIds = [...new Set(said.map(({ hostId }) => hostId))];
+  const rows = await tx.query<KnownResults>(SQL.known, [hostIds]);
+  const known = new Map(
+    rows.map(({ hostId, policyIds, passes }) => [hostId, new Map(policyIds.map((id, i) => [id, passes[i]]))]),
+  );
+  const verdicts = said.filter(({ hostId, policyId, passes }) => known.get(hostId)?.get(policyId) !== passes);
   if (verdicts.length === 0) return;
   await tx.query(SQL.policies, [
     verdicts.map(({ policyId }) => policyId),
