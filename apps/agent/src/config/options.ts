@@ -83,7 +83,7 @@ function parseFlags(args: readonly string[]): Flags {
     .option('--hostname <name>', "shown name of this host (default: the system's)")
     .option('--label <key=value>', 'address this host as key:value; may be repeated', collect)
     .option('--disable-scripts', 'refuse everything that would run something')
-    .option('--disable-queries', 'answer no live queries')
+    .option('--disable-queries', 'run no SQL: no live queries, labels, policies, schedules')
     .option('--osquery <path>', 'ask this osqueryi or osqueryd, not our own tables')
     .option('--parallel <n>', `commands at once, 1 to 1024 (default: ${defaultSlots()})`)
     .option('--log-level <level>', 'error, warn, info or debug (default: info)')
