@@ -9,6 +9,7 @@ export { isForPlatform, osFamily } from './labels/os-family.js';
 export { HostMoves } from './host-moves.js';
 export { HostRemovals } from './host-removals.js';
 export { HostsService, type RunnableHost } from './hosts.service.js';
+export { isBuiltin } from './labels/builtin-labels.js';
 export { LabelChanges } from './labels/label-changes.js';
 export { LabelMember } from './labels/label-member.entity.js';
 export {

@@ -31,6 +31,7 @@ import { StandingWorkChanges } from './standing-work-changes.js';
 import { StandingWorkSources } from './standing-work-sources.js';
 import { DefinitionsRepository } from './standing/definitions.repository.js';
 import { FindingsService } from './standing/findings.service.js';
+import { MovedResults } from './standing/moved-results.js';
 import { ResultsLog } from './standing/results-log.js';
 import { StandingWorkService } from './standing/standing-work.service.js';
 import { QuestionsService } from './campaigns/questions.service.js';
@@ -76,6 +77,7 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     StandingWorkSources,
     DefinitionsRepository,
     StandingWorkService,
+    MovedResults,
     ResultsLog,
     FindingsService,
     { provide: CampaignStreams, useClass: LiveStreams },

@@ -137,6 +137,18 @@ describe('a policy', () => {
   });
 });
 
+it('what a host found for a team is gone when it leaves, and found again when it is back', async () => {
+  await apply('policies', { name: 'of the team', query: 'select 1', team: 'Standing' });
+  const [{ id }] = (await sql(world.server, `SELECT id FROM policies WHERE name = 'of the team'`)) as [
+    { id: number },
+  ];
+  await policyIs(id, true);
+  await move(world.host.id, null);
+  expect(await sql(world.server, 'SELECT 1 FROM policy_results WHERE policy_id = $1', [id])).toEqual([]);
+  await move(world.host.id, team);
+  await policyIs(id, true);
+});
+
 describe('scheduled queries', () => {
   it('are those of saved queries with an interval: the last report is kept, and what automations want is logged', async () => {
     const { query } = await post('/queries', {

@@ -79,8 +79,9 @@ export class FindingsService {
     max: BATCH_BYTES,
   });
 
-  /** Hosts whose last findings are being stored. */
-  private readonly underWay = new Set<number>();
+  /** By host: what is being stored, and the last message that came. */
+  private readonly underWay = new Map<number, Promise<void>>();
+  private readonly newest = new Map<number, Findings>();
 
   constructor(
     private readonly database: Database,
@@ -100,19 +101,32 @@ export class FindingsService {
         host_id: host.id,
         reports: findings.dropped_reports,
       });
-    // Whoever did not wait for the answer says the same again: it must not queue up behind itself.
-    if (this.underWay.has(host.id))
-      throw new DomainError('unavailable', 'what this host found before is still being stored');
-    this.underWay.add(host.id);
+    await this.turn(host.id, findings);
+    const storing = this.keep(host, findings);
+    this.underWay.set(host.id, storing);
     try {
-      await this.batches.add(this.asked(host.id, findings));
-      await this.logResults(host, findings);
+      await storing;
     } finally {
       this.underWay.delete(host.id);
+      if (this.newest.get(host.id) === findings) this.newest.delete(host.id);
     }
   }
 
-  private async logResults(host: ReportingHost, findings: Findings): Promise<void> {
+  /**
+   * One message of a host at a time, and one that waits: whoever did not get its answer in time says the same again, and a busy server
+   * must not have to store it again and again. A refusal at once would only bring it back sooner.
+   */
+  private async turn(hostId: number, findings: Findings): Promise<void> {
+    this.newest.set(hostId, findings);
+    for (let before = this.underWay.get(hostId); before; before = this.underWay.get(hostId)) {
+      await before.catch(() => undefined);
+      if (this.newest.get(hostId) !== findings)
+        throw new DomainError('unavailable', 'this host has said it again meanwhile');
+    }
+  }
+
+  private async keep(host: ReportingHost, findings: Findings): Promise<void> {
+    await this.batches.add(this.asked(host.id, findings));
     if (!this.log.isOn) return;
     const logged = findings.reports.filter(({ pack, name }) => this.work.current.isLogged(pack, name));
     await this.log.append(logged.flatMap((report) => resultLines(host, report)));

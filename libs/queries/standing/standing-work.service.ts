@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type HeldBlocks, type Standing } from '#libs/protocol/index';
-import { HostMoves, LabelMembership } from '#libs/agents/index';
+import { HostMoves, isBuiltin, LabelMembership } from '#libs/agents/index';
 import { StandingWorkChanges } from '../standing-work-changes.js';
 import { type Configuration, Configurations, differenceBetween } from './configurations.js';
 import { DefinitionsRepository, type HostScope } from './definitions.repository.js';
@@ -56,9 +56,7 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
     });
     this.moves.listen((tx, hostIds) => tx.afterCommit(() => this.lookUp(hostIds)));
     this.membership.onChange((changed) =>
-      this.lookUp(
-        changed.filter(({ labelId }) => this.compiled.isTargeting(labelId)).map(({ hostId }) => hostId),
-      ),
+      this.lookUp(changed.filter(({ labelId }) => this.matters(labelId)).map(({ hostId }) => hostId)),
     );
     // Agents' findings are judged by it from the first on.
     await this.compile();
@@ -84,6 +82,11 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
 
   left(hostId: number): void {
     this.hosts.delete(hostId);
+  }
+
+  /** Built-in labels follow the platform. */
+  private matters(labelId: number): boolean {
+    return isBuiltin(labelId) || this.compiled.isTargeting(labelId);
   }
 
   private lookUp(hostIds: Iterable<number>): void {

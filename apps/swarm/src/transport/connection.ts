@@ -25,7 +25,8 @@ import {
  */
 
 const CONNECT_TIMEOUT_MS = 15_000;
-const ACK_TIMEOUT_MS = 10_000;
+/** As long as an agent waits for what the server has to store. */
+const ACK_TIMEOUT_MS = 30_000;
 
 /** How a connection came to its end. */
 export type ConnectionEnd =
@@ -83,7 +84,7 @@ export class Connection {
 
   /**
    * Asks the server; `answered` gets the arguments of its acknowledgement as JSON text, or null when there was none
-   * within 10 s. It is not called any more when the connection has ended.
+   * within 30 s. It is not called any more when the connection has ended.
    * @param body JSON
    */
   ask(event: string, body: string, answered: (args: string | null) => void): void {
