@@ -463,6 +463,26 @@ describe('roles by e-mail', () => {
     expect((await apply({})).status).toBe(200);
   });
 
+  it('can be tried without a change', async () => {
+    const three = await created(person('three'));
+    const trying = (roles: unknown) => admin.post(`${USERS}/roles/spec?dry_run=true`, { spec: { roles } });
+    const standing = async () => [
+      (await admin.get(`${USERS}/${three.id}`)).body.user,
+      await sql(server, 'SELECT count(*) FROM audit'),
+    ];
+    const before = await standing();
+    const tried = await trying({ [three.email]: { global_role: 'admin' } });
+    expect([tried.status, tried.body]).toEqual([200, {}]);
+    expectRoleRefused(await trying({ [three.email]: {} }), 1);
+    expect(await standing()).toEqual(before);
+    expectProblem(
+      await admin.post(`${USERS}/roles/spec?dry_run=1`, { spec: { roles: {} } }),
+      400,
+      'dry_run',
+      /\S/,
+    );
+  });
+
   it('have one shape', async () => {
     const spec = (body: unknown) => admin.post(`${USERS}/roles/spec`, body);
     expectProblem(await spec(undefined), 400, 'base', 'Expected JSON Body');

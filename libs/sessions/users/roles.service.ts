@@ -13,6 +13,9 @@ const SQL = {
   teamByName: { text: 'SELECT id FROM teams WHERE lower(name) = lower($1)' },
 };
 
+/** Takes back what was done to see whether it can be. */
+class Tried extends Error {}
+
 /** The one way in which roles change. */
 @Injectable()
 export class RolesService {
@@ -50,11 +53,12 @@ export class RolesService {
 
   /**
    * Roles of users by e-mail, all of them or none.
+   * @param dryRun only say whether it would do
    * @throws DomainError not_found (user); malformed (team); role_refused
    */
-  async applySpec(caller: Caller, roles: Readonly<Record<string, RoleSpec>>): Promise<void> {
+  async applySpec(caller: Caller, roles: Readonly<Record<string, RoleSpec>>, dryRun: boolean): Promise<void> {
     require(caller, 'user:roles', null);
-    await this.database.transaction(async (tx) => {
+    const applied = this.database.transaction(async (tx) => {
       await this.users.lockRoles(tx);
       for (const [email, spec] of Object.entries(roles)) {
         const user = await this.users.findByEmail(email, tx);
@@ -65,6 +69,10 @@ export class RolesService {
         const asked: RolesAsked = { global_role: spec.global_role ?? null, teams };
         await this.assign(tx, caller, user, checkRoles(asked, user.apiOnly), 'user:roles');
       }
+      if (dryRun) throw new Tried();
+    });
+    await applied.catch((error: unknown) => {
+      if (!(error instanceof Tried)) throw error;
     });
   }
 

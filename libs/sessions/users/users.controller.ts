@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
 import { EmptyDto, ErrorEnvelopeDto, IdPipe, listOptions } from '#libs/platform/http/index';
+import { DryRunQueryDto } from '../dry-run.dto.js';
 import { parseBody } from '../parse-body.js';
 import { PasswordsService } from './passwords.service.js';
 import { RolesSpec } from './roles-spec.js';
@@ -89,8 +90,12 @@ export class UsersController {
     type: ErrorEnvelopeDto,
     description: 'The roles make no sense; `code` says how.',
   })
-  async applyRoles(@CurrentCaller() caller: Caller, @Body() body: object): Promise<EmptyDto> {
-    await this.roles.applySpec(caller, parseBody(RolesSpec, body).spec.roles);
+  async applyRoles(
+    @CurrentCaller() caller: Caller,
+    @Body() body: object,
+    @Query() query: DryRunQueryDto,
+  ): Promise<EmptyDto> {
+    await this.roles.applySpec(caller, parseBody(RolesSpec, body).spec.roles, query.dry_run === 'true');
     return {};
   }
 
