@@ -205,7 +205,7 @@ describe('muster', () => {
   });
 
   describe('help', () => {
-    const commands = 'up server login logout whoami hosts run-script query logs cancel'.split(' ');
+    const commands = 'up server login logout whoami hosts run-script query apply get logs cancel'.split(' ');
     const scripts = [[], ['add'], ['get'], ['rm']].map((rest) => ['scripts', ...rest]);
 
     it.each([[], ...commands.map((name) => [name]), ...scripts])(

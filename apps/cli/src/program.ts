@@ -6,6 +6,7 @@ import { type LogsOptions } from './commands/logs.command.js';
 import { addQuery } from './commands/query.definition.js';
 import { type RunScriptOptions } from './commands/run-script.command.js';
 import { type GetScriptOptions, type ScriptsOptions } from './commands/scripts.command.js';
+import { addSpecs } from './commands/specs.definition.js';
 import { type UpOptions } from './commands/up.command.js';
 import { type WhoamiOptions } from './commands/whoami.command.js';
 import { type ConnectionOptions, type Context } from './connect.js';
@@ -71,7 +72,7 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
     );
   program
     .command('up')
-    .description('everything on this machine: database, server, and an agent that runs one script')
+    .description('database, server and an agent, right here')
     .option('--verbose', "print the server's and the agent's logs")
     .addHelpText('after', '\nCtrl-C stops everything. Settings: see `muster server --help`.')
     .addHelpText('after', example('muster up', 'MUSTER_PORT=9000 MUSTER_DATA_DIR=/var/lib/muster muster up'))
@@ -141,11 +142,7 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
       done(await transferHosts(context, names, options));
     });
 
-  server(
-    program
-      .command('run-script')
-      .description("run a script on a host; its output and exit code become this command's"),
-  )
+  server(program.command('run-script').description('run a script on a host, as if it ran here'))
     .argument('[script...]', 'the script itself, after --')
     .requiredOption('--host <host>', 'id, uuid or hostname')
     .option('--file <file>', 'the script as a file; - for standard input')
@@ -169,6 +166,7 @@ signal n; 1 server or network, 2 usage.`,
 
   addScripts(program, context, done);
   addQuery(program, context, done);
+  addSpecs(program, context, done);
 
   server(program.command('logs').description('the output of an execution'))
     .argument('<execution-id>')

@@ -1,5 +1,4 @@
 import { type IncomingMessage } from 'node:http';
-import { CliError } from '../errors.js';
 import { formWith } from '../http/form.js';
 import { type HttpClient } from '../http/http-client.js';
 import { socketMessages, type SocketMessagesOptions } from '../http/socket-messages.js';
@@ -15,7 +14,7 @@ import {
   type SavedQuery,
   type StartedCampaign,
 } from './campaign-shapes.js';
-import { list, number, record, string, UnexpectedShape } from './read.js';
+import { list, number, readAnswer, record, string } from './read.js';
 import {
   type Execution,
   type Host,
@@ -28,6 +27,7 @@ import {
   type Script,
   type User,
 } from './shapes.js';
+import { SpecsApi } from './specs-api.js';
 
 export interface ScriptRequest {
   readonly hostId: number;
@@ -70,6 +70,11 @@ export class MusterApi {
 
   get url(): string {
     return this.http.url;
+  }
+
+  /** The fleet as files. */
+  get specs(): SpecsApi {
+    return new SpecsApi(this.http);
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -247,15 +252,6 @@ export class MusterApi {
   }
 
   private read<T>(reading: () => T): T {
-    try {
-      return reading();
-    } catch (error) {
-      if (error instanceof UnexpectedShape) {
-        throw new CliError(
-          `${this.url} answered something unexpected (${error.message}): is this a Muster server of this version?`,
-        );
-      }
-      throw error;
-    }
+    return readAnswer(this.url, reading);
   }
 }

@@ -1,3 +1,5 @@
+import { CliError } from '../errors.js';
+
 /*
  * Readers for what the server answers. A schema library would cost every command more start-up time than the rest
  * of it together; what is read here is little, and what is not read passes through untouched.
@@ -34,4 +36,16 @@ export function list<T>(value: unknown, item: Reader<T>, at: string): T[] {
 /** Absent and null are one. */
 export function optional<T>(value: unknown, read: Reader<T>, at: string): T | undefined {
   return value === undefined || value === null ? undefined : read(value, at);
+}
+
+/** Reads an answer of the server at `url`. @throws CliError where it is not what the API promises */
+export function readAnswer<T>(url: string, reading: () => T): T {
+  try {
+    return reading();
+  } catch (error) {
+    if (!(error instanceof UnexpectedShape)) throw error;
+    throw new CliError(
+      `${url} answered something unexpected (${error.message}): is this a Muster server of this version?`,
+    );
+  }
 }

@@ -34,9 +34,11 @@ export interface CallOptions {
   readonly query?: Record<string, string | undefined>;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
+  /** Instead of the client's own: for what takes the server long. */
+  readonly timeoutMs?: number;
 }
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** The probes notice a connection that the network forgot. */
 const keepAlive = { keepAlive: true, keepAliveMsecs: 15_000 };
@@ -116,6 +118,7 @@ export class HttpClient {
     else if (method === 'POST') headers['content-length'] = 0;
     if (this.options.token) headers['authorization'] = `Bearer ${this.options.token}`;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const timeoutMs = call.timeoutMs ?? this.timeoutMs;
 
     return new Promise((resolve, reject) => {
       const request = send(
@@ -128,10 +131,8 @@ export class HttpClient {
       );
       const timer = setTimeout(
         () =>
-          request.destroy(
-            new UnreachableError(`${this.url} did not answer within ${this.timeoutMs / 1000} s`),
-          ),
-        this.timeoutMs,
+          request.destroy(new UnreachableError(`${this.url} did not answer within ${timeoutMs / 1000} s`)),
+        timeoutMs,
       );
       request.on('error', (error) => {
         clearTimeout(timer);
