@@ -82,6 +82,7 @@ export class AgentGateway
       [AgentEvent.report]: (body: unknown) => this.report(socket, body),
       [AgentEvent.answer]: (body: unknown) => this.queryAnswer(socket, body),
       [AgentEvent.facts]: (body: unknown) => this.facts(socket, body),
+      [AgentEvent.findings]: (body: unknown) => this.found(socket, body),
     };
     (socket as Socket).onAny((event: string, body: unknown, acknowledge: unknown) => {
       if (!Object.hasOwn(handlers, event)) return;
@@ -158,8 +159,7 @@ export class AgentGateway
     });
   }
 
-  @SubscribeMessage(AgentEvent.findings)
-  async found(@ConnectedSocket() socket: AgentSocket, @MessageBody() body: unknown): Promise<FindingsAck> {
+  private async found(socket: AgentSocket, body: unknown): Promise<FindingsAck> {
     const { hostId, hostUuid, hostname } = socket.data;
     return this.answer(async () => {
       await this.findings.take({ id: hostId, uuid: hostUuid, hostname }, Findings.parse(body));
