@@ -9,12 +9,16 @@ import { type SavedQuery } from './saved-query.entity.js';
 export type SavedQueryRow = Omit<SavedQuery, 'team' | 'author'> & {
   readonly authorName: string | null;
   readonly authorEmail: string | null;
+  /** What it is limited to, by name; none: hosts of all labels and of none. */
+  readonly labels: readonly { readonly id: number; readonly name: string }[];
 };
 
 const COLUMNS = `q.id, q.team_id AS "teamId", q.name, q.description, q.query, q.saved, q.author_id AS "authorId",
   u.name AS "authorName", u.email AS "authorEmail", q.observer_can_run AS "observerCanRun", q."interval", q.platform,
   q.min_osquery_version AS "minOsqueryVersion", q.automations_enabled AS "automationsEnabled", q.logging,
-  q.discard_data AS "discardData", q.created_at AS "createdAt", q.updated_at AS "updatedAt"`;
+  q.discard_data AS "discardData", q.created_at AS "createdAt", q.updated_at AS "updatedAt",
+  coalesce((SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name) ORDER BY l.name)
+    FROM query_labels ql JOIN labels l ON l.id = ql.label_id WHERE ql.query_id = q.id), '[]') AS labels`;
 const QUERY = `SELECT ${COLUMNS} FROM queries q LEFT JOIN users u ON u.id = q.author_id`;
 const FIELDS = `name, description, query, observer_can_run, "interval", platform, min_osquery_version, automations_enabled, logging, discard_data`;
 

@@ -33,7 +33,7 @@ export function toQueryDto(row: SavedQueryRow): QueryDto {
     author_name: row.authorName ?? '',
     author_email: row.authorEmail ?? '',
     packs: [],
-    labels_include_any: [],
+    labels_include_any: [...row.labels],
     stats: NO_STATS,
   };
 }
