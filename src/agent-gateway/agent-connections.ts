@@ -10,8 +10,8 @@ import { type KnownAgent } from '#libs/agents/index';
  * Sockets written to before others get their turn, at first and at most: whoever asked hears that it has begun, and the
  * first answers are read, stored and told, while the last packets leave.
  */
-const FIRST = 16;
-const MOST = 256;
+const FIRST = 8;
+const MOST = 128;
 /** Answers that may be on their way before the next hosts are written to: what waits in memory survives collections, and costs each time. */
 const ON_THEIR_WAY = 1_024;
 /** Slow answers hold nobody up longer than this per slice, milliseconds. */

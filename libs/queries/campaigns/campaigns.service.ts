@@ -62,14 +62,17 @@ export class CampaignsService {
     caller: Caller,
     request: CampaignRequest,
   ): Promise<{ campaign: OpenCampaign; metrics: CampaignMetrics }> {
+    const reading = this.questions.read(caller, request);
+    // Read meanwhile; being switched off is told first.
+    reading.catch(() => undefined);
     await this.checkEnabled();
-    const question = await this.questions.read(caller, request);
+    const question = await reading;
     const { targets } = question;
     const limits = { ...DEFAULT_LIMITS, ...request.limits };
     checkNumber(targets.length, limits.hosts);
     const aggregation = request.aggregate ? await this.aggregates.begin(request.aggregate) : null;
-    const counting = this.repository.metrics(targets);
-    // Awaited once the hosts have been asked.
+    const counting = this.count(targets);
+    // Awaited once the campaign is there.
     counting.catch(() => undefined);
     const row = await this.insert(caller, question, request.aggregate || null, limits).catch(
       (error: unknown) => {
@@ -81,10 +84,11 @@ export class CampaignsService {
     this.open.add(campaign);
     if (aggregation) this.aggregates.follow(campaign, aggregation);
     const online = targets.filter((id) => this.channel.isConnected(id));
-    this.channel.ask(online, [campaign.order()], () => campaign.tally.answered);
-    this.ends.check(campaign);
     const counts = await counting;
     campaign.missing = counts.missing;
+    // Once the answer to the request is on its way: behind ten thousand answers it would wait.
+    setImmediate(() => this.channel.ask(online, [campaign.order()], () => campaign.tally.answered));
+    this.ends.check(campaign);
     return { campaign, metrics: { total: targets.length, online: online.length, ...counts } };
   }
 
@@ -106,6 +110,13 @@ export class CampaignsService {
     if (!campaign) return row;
     await this.ends.end(campaign, 'cancelled', caller.email);
     return this.get(caller, id);
+  }
+
+  private async count(targets: readonly number[]): Promise<{ missing: number; new: number }> {
+    const offline = targets.filter((id) => !this.channel.isConnected(id));
+    const [missing, recent] = await Promise.all([this.repository.missing(offline), this.repository.recent()]);
+    const targeted = new Set(targets);
+    return { missing, new: recent.filter((id) => targeted.has(id)).length };
   }
 
   private insert(

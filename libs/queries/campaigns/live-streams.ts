@@ -110,7 +110,8 @@ export class LiveStreams extends CampaignStreams {
   /** `reference/fleet.md`, 7.4: the missing ones are among the offline ones. */
   private async totals(campaign: OpenCampaign, seq: number): Promise<StreamEvent> {
     const { targets } = campaign.row;
-    const missing_in_action = (campaign.missing ??= (await this.repository.metrics(targets)).missing);
+    const offline = targets.filter((id) => !this.channel.isConnected(id));
+    const missing_in_action = (campaign.missing ??= await this.repository.missing(offline));
     const count = targets.length;
     const online = this.online(campaign.row);
     return event('totals', seq, { count, online, offline: count - online, missing_in_action });
