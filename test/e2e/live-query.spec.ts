@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { startAgent, type AgentFixture, type HostRef, until } from '#libs/testing/index';
+import { startAgent, startServer, type AgentFixture, type HostRef, until } from '#libs/testing/index';
 import { ask, finished, listen, results } from './live.support.js';
 import { addUser, expectProblem, startWorld, sql, type World } from './support.js';
 
@@ -181,6 +181,24 @@ describe('a live query', () => {
     expect(results(after.messages).map(({ seq }) => seq)).toEqual([2]);
     await Promise.all([world.agent.online(), second.online()]);
   });
+});
+
+it('ends by itself when nobody has listened for the time that is set, and says why each host has not answered', async () => {
+  const server = await startServer({ env: { MUSTER_LIVE_QUERY_IDLE_SECONDS: '1' } });
+  const own = await startWorld({ server });
+  await own.agent.kill();
+  await until(async () => {
+    const { body } = await own.client.get(`/api/v1/fleet/hosts/${own.host.id}`);
+    return body.host.status === 'offline';
+  });
+  const { id } = await ask(own.client, 'select 1 as one', { hosts: [own.host.id] });
+  const stream = listen(server, own.client, id as number);
+  await stream.find(finished);
+  const view = async (): Promise<unknown> => (await own.client.get(`/api/v1/campaigns/${id}`)).body;
+  expect(await view()).toMatchObject({ status: 'running', end_reason: null });
+  stream.close();
+  await until(async () => ((await view()) as { end_reason: string }).end_reason === 'abandoned');
+  expect(await view()).toMatchObject({ status: 'complete', counts: { targeted: 1, offline: 1 } });
 });
 
 describe('bad input', () => {

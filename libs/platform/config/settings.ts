@@ -36,6 +36,8 @@ export interface Settings {
   readonly specSqlCheck: 'refuse' | 'warn' | 'off';
   /** File that results of scheduled queries are appended to, in osquery's format; null: none. */
   readonly resultsLog: string | null;
+  /** Seconds after which a live query ends that nobody listens to any more. */
+  readonly liveQueryIdleSeconds: number;
   /** Seconds of inactivity after which a login session ends; 0 never. */
   readonly sessionSeconds: number;
   /** Stop when standard input ends: set by `muster up`, so that nothing outlives it. */
@@ -91,6 +93,7 @@ const Environment = z.object({
   MUSTER_OUTPUT_CAP_BYTES: whole(1024, 4_294_967_296).default(64 * 1024 * 1024),
   MUSTER_SCRIPT_TIMEOUT_SECONDS: whole(1, 604_800).default(300),
   MUSTER_LIVE_QUERY_REST_SECONDS: whole(1, 600).default(25),
+  MUSTER_LIVE_QUERY_IDLE_SECONDS: whole(1, 86_400).default(60),
   MUSTER_SPEC_SQL_CHECK: z.enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off').default('refuse'),
   MUSTER_RESULTS_LOG: z.string().optional(),
   MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
@@ -132,6 +135,7 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
     outputCapBytes: e.MUSTER_OUTPUT_CAP_BYTES,
     scriptTimeoutSeconds: e.MUSTER_SCRIPT_TIMEOUT_SECONDS,
     liveQueryRestSeconds: e.MUSTER_LIVE_QUERY_REST_SECONDS,
+    liveQueryIdleSeconds: e.MUSTER_LIVE_QUERY_IDLE_SECONDS,
     specSqlCheck: e.MUSTER_SPEC_SQL_CHECK,
     resultsLog: e.MUSTER_RESULTS_LOG === undefined ? null : resolve(e.MUSTER_RESULTS_LOG),
     sessionSeconds: e.MUSTER_SESSION_SECONDS,

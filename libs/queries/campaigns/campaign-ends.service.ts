@@ -1,5 +1,12 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { Audit } from '#libs/platform/audit/index';
+import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database } from '#libs/platform/database/index';
 import { type CampaignEnd, type Unanswered } from './campaign.entity.js';
 import { CampaignsRepository } from './campaigns.repository.js';
@@ -8,8 +15,6 @@ import { OpenCampaigns } from './open-campaigns.js';
 import { QueryChannel } from './query-channel.js';
 
 const TICK_MS = 1_000;
-/** Without anybody who listens a campaign ends after this long (`reference/fleet.md`, 7.5). */
-const ABANDONED_MS = 60_000;
 const PURGE_EVERY_MS = 600_000;
 /** Results are kept this long after the end. */
 const KEPT_DAYS = 7;
@@ -27,6 +32,7 @@ export class CampaignEndsService implements OnApplicationBootstrap, OnApplicatio
     private readonly open: OpenCampaigns,
     private readonly channel: QueryChannel,
     private readonly audit: Audit,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'liveQueryIdleSeconds'>,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -72,7 +78,8 @@ export class CampaignEndsService implements OnApplicationBootstrap, OnApplicatio
     for (const campaign of this.open.all()) {
       const age = Date.now() - campaign.row.createdAt.getTime();
       if (age > campaign.row.openSeconds * 1000) this.endQuietly(campaign, 'time_limit');
-      else if (campaign.idleMs > ABANDONED_MS) this.endQuietly(campaign, 'abandoned');
+      else if (campaign.idleMs > this.settings.liveQueryIdleSeconds * 1000)
+        this.endQuietly(campaign, 'abandoned');
       else this.check(campaign);
     }
   }
