@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Query, type QueryEnd, type QueryOrder, ServerEvent } from '#libs/protocol/index';
+import { Limits, type Query, type QueryEnd, type QueryOrder, ServerEvent } from '#libs/protocol/index';
 import { QueryChannel } from '#libs/queries/index';
 import { AgentConnections } from './agent-connections.js';
 
@@ -15,8 +15,10 @@ export class QuerySockets extends QueryChannel {
   }
 
   ask(hostIds: readonly number[], queries: readonly QueryOrder[], answered?: () => number): void {
-    const message: Query = { queries: [...queries] };
-    void this.connections.spread(hostIds, ServerEvent.query, message, answered);
+    for (let from = 0; from < queries.length; from += Limits.queriesPerMessage) {
+      const message: Query = { queries: queries.slice(from, from + Limits.queriesPerMessage) };
+      void this.connections.spread(hostIds, ServerEvent.query, message, answered);
+    }
   }
 
   end(hostIds: readonly number[], campaignIds: readonly number[]): void {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { Limits } from '#libs/protocol/index';
 import { startAgent, startServer, type AgentFixture, type HostRef, until } from '#libs/testing/index';
 import { ask, finished, listen, results } from './live.support.js';
 import { addUser, expectProblem, startWorld, sql, type World } from './support.js';
@@ -181,6 +182,26 @@ describe('a live query', () => {
     expect(results(after.messages).map(({ seq }) => seq)).toEqual([2]);
     await Promise.all([world.agent.online(), second.online()]);
   });
+});
+
+it('asks a host that comes back all that it owes, also what does not fit one message', async () => {
+  const away = startAgent({ server: world.server });
+  const { id: hostId } = await away.online();
+  await away.kill();
+  await until(async () => {
+    const { body } = await world.client.get(`/api/v1/fleet/hosts/${hostId}`);
+    return body.host.status === 'offline';
+  });
+  const numbers = Array.from({ length: Limits.queriesPerMessage + 6 }, (_, i) => i);
+  const campaigns = await Promise.all(
+    numbers.map((n) => ask(world.client, `select ${n} as n`, { hosts: [hostId] })),
+  );
+  await away.restart();
+  const answers = campaigns.map(({ id }) =>
+    listen(world.server, world.client, id as number).find(({ type }) => type === 'result'),
+  );
+  expect((await Promise.all(answers)).map(({ data }) => Number(data.rows[0].n))).toEqual(numbers);
+  await away.stop();
 });
 
 it('ends by itself when nobody has listened for the time that is set, and says why each host has not answered', async () => {

@@ -67,7 +67,11 @@ export class TeamPoliciesController {
     return { policy: toPolicyDto(await this.policies.create(caller, ownerOf(teamId), dto)) };
   }
 
-  /** Modify a policy of a team (0: about hosts of no team): what is absent stays as it is */
+  /**
+   * Modify a policy of a team
+   *
+   * Team 0: about hosts of no team. What is absent stays as it is.
+   */
   @Patch(':policy_id')
   @Allow('policy:write')
   @ApiOkResponse({ type: PolicyResponseDto })

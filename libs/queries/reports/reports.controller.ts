@@ -10,7 +10,11 @@ import { ReportsService } from './reports.service.js';
 export class ReportsController {
   constructor(private readonly reports: ReportsService) {}
 
-  /** Get the report of a query: what hosts that the caller may see last answered, at most 1,000 rows */
+  /**
+   * Get the report of a query
+   *
+   * What hosts that the caller may see last answered, at most 1,000 rows.
+   */
   @Get('queries/:id/report')
   @Allow('query:read')
   @ApiOkResponse({ type: QueryReportDto })
