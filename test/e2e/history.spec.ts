@@ -28,6 +28,7 @@ async function rowsReadPerRun(runs: number): Promise<number> {
 it('reads no more rows for a run when the host has a long history', async () => {
   const first = await rowsReadPerRun(30);
   const later = await rowsReadPerRun(400);
-  // Starting costs some reads too, and a dead row version is met until it is cleaned up: those do not add up.
-  expect(later).toBeLessThan(first * 1.5);
+  // Dead row versions are met until they are cleaned up, on a busy machine some dozens of them per run: those do not add up. A
+  // statement that reads the host's history reads two rows more with every run: 400 more on average.
+  expect(later).toBeLessThan(first * 4);
 });
