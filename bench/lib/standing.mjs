@@ -12,8 +12,8 @@ const LABELS = 20;
 const POLICIES = 30;
 const SCHEDULES = 5;
 /** Seconds between two evaluations while the steady cost is measured; an hour's share of it is reported. */
-const INTERVAL = 300;
-const STEADY_SECONDS = 60;
+const INTERVAL = 120;
+const STEADY_SECONDS = 120;
 const HOUR = 3600;
 const BAR_MS = 10_000;
 
