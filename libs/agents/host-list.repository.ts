@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction } from '#libs/platform/database/index';
+import { containing, Database, type Transaction } from '#libs/platform/database/index';
 import { isUuid, type ListOptions } from '#libs/platform/http/index';
 import { type Host } from './host.entity.js';
 
@@ -210,8 +210,7 @@ function conditionsOf(
   else if (teams?.length === 1) conditions.push(`team_id = $${values.push(teams[0])}`);
   else if (teams !== null) conditions.push(`team_id = ANY($${values.push(teams)}::int[])`);
   if (status !== null) conditions.push(`online = $${values.push(status === 'online')}`);
-  if (match !== '')
-    conditions.push(`search LIKE lower($${values.push(`%${match.replace(/[\\%_]/g, '\\$&')}%`)}::text)`);
+  if (match !== '') conditions.push(`search LIKE lower($${values.push(containing(match))}::text)`);
   if (labelId !== null)
     conditions.push(
       `EXISTS (SELECT 1 FROM label_membership m WHERE m.label_id = $${values.push(labelId)} AND m.host_id = hosts.id)`,

@@ -13,8 +13,8 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { MAX_ID } from '#libs/platform/http/index';
 
-const MAX_ID = 2_147_483_647;
 const MAX_TRANSLATIONS = 5_000;
 const TEAM_MESSAGE = { message: 'team_id must be the id of a team, or null for no team' };
 const HOSTS_MESSAGE = 'hosts must be an array of host ids';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
+import { MAX_ID } from '#libs/platform/http/index';
 import { HostListRepository } from './host-list.repository.js';
 import { BuiltinLabel, isBuiltin } from './labels/builtin-labels.js';
 import { LabelsRepository } from './labels/labels.repository.js';
@@ -23,7 +24,6 @@ export interface NamedSelection {
 /** Stands for a team whose name nobody knows: it has no hosts, and no caller has a role on it. */
 export const UNKNOWN_TEAM = -1;
 
-const MAX_ID = 2_147_483_647;
 const NO_TEAM = 'No team';
 
 const SQL = {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform/database/index';
+import { MAX_ID } from '#libs/platform/http/index';
 
 /** A saved script as it stands now. */
 export interface SavedScript {
@@ -24,8 +25,6 @@ export interface NewScript {
   readonly contentSha256: Buffer;
 }
 
-/** PostgreSQL's integer; nothing has a larger id. */
-const MAX_ID = 2_147_483_647;
 /** First key of the advisory locks over the names of a team's scripts; the second is the team. */
 const NAMES_LOCK = 0x73637074;
 

@@ -10,9 +10,9 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { MAX_ID } from '#libs/platform/http/index';
 import { Limits } from '#libs/protocol/index';
 
-const MAX_ID = 2_147_483_647;
 const MAX_HOSTS = 100_000;
 const HOSTS_MESSAGE = 'hosts must be an array of hostnames, serials or uuids';
 const IDS_MESSAGE = 'host_ids must be an array of host ids';

@@ -12,8 +12,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-
-const MAX_ID = 2_147_483_647;
+import { MAX_ID } from '#libs/platform/http/index';
 
 /** Which hosts: all that fit every filter that is given. */
 export class BatchFiltersDto {

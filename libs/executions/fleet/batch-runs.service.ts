@@ -3,7 +3,7 @@ import { ReasonCode } from '#libs/protocol/index';
 import { HostsService, type RunnableHost } from '#libs/agents/index';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { isUuid } from '#libs/platform/http/index';
+import { isUuid, MAX_ID } from '#libs/platform/http/index';
 import { ContentsService, type SavedScript, ScriptsService } from '#libs/scripts/index';
 import { type StartRequest, StartService } from '../start.service.js';
 import {
@@ -16,7 +16,6 @@ import { BatchRunsRepository } from './batch-runs.repository.js';
 import { extensionFor } from './platforms.js';
 import { RunPolicy } from './run-policy.js';
 
-const MAX_ID = 2_147_483_647;
 const MAX_HOSTS = 5_000;
 
 /** Fleet's batches: one saved script on many hosts is one execution with a target for each. */

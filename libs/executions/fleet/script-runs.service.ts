@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
+import { MAX_ID } from '#libs/platform/http/index';
 import { HostsService, type RunnableHost } from '#libs/agents/index';
 import {
   ADHOC_SCRIPT_LIMIT,
@@ -17,8 +18,6 @@ import { MESSAGES, toScriptOutcome } from './script-outcome.js';
 import { ScriptResultsService, SYNC_WAIT_SECONDS } from './script-results.service.js';
 import { type RunScriptDto, type RunScriptResponseDto, type SyncScriptResultDto } from './script-runs.dto.js';
 
-/** PostgreSQL's integer; what has a larger id does not exist. */
-const MAX_ID = 2_147_483_647;
 const MAX_WAITING_PER_HOST = 1_000;
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 

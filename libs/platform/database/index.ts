@@ -2,5 +2,5 @@ export { TransactionEvent } from './transaction-event.js';
 export { connectDatabase, dataSourceOptions } from './connect.js';
 export { Database, isConnectionError, sqlState, type Statement, Transaction, violated } from './database.js';
 export { DatabaseModule } from './database.module.js';
-export { listSql, type ListSource } from './list-sql.js';
+export { containing, listSql, type ListSource } from './list-sql.js';
 export { foldNames, takeTurns } from './names.js';

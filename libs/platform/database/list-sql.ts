@@ -12,6 +12,11 @@ export interface ListSource {
   readonly search: readonly string[];
 }
 
+/** LIKE's pattern for texts that contain this one as it stands. */
+export function containing(text: string): string {
+  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+}
+
 /** The statement behind one page of a list; without `order_key` by id; without a limit all of it. */
 export function listSql(
   source: ListSource,
@@ -21,7 +26,7 @@ export function listSql(
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions = ['true'];
   if (options.match !== '') {
-    const pattern = parameter(`%${options.match.replace(/[\\%_]/g, '\\$&')}%`);
+    const pattern = parameter(containing(options.match));
     conditions.push(`(${source.search.map((column) => `l.${column} ILIKE ${pattern}`).join(' OR ')})`);
   }
   const column = source.columns[options.orderKey ?? 'id'] ?? 'id';

@@ -1,7 +1,8 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
 import { DomainError } from '../errors/index.js';
 
-const MAX_ID = 2_147_483_647;
+/** PostgreSQL's integer; what has a larger id does not exist. */
+export const MAX_ID = 2_147_483_647;
 
 /** A numeric path id. Paths whose `id` is none never come here (`numericIds`); digits that overflow → malformed. */
 @Injectable()

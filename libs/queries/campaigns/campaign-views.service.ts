@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Caller, may } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
+import { MAX_ID } from '#libs/platform/http/index';
 import { type Campaign } from './campaign.entity.js';
 import { toCampaignDto, toCampaignHosts, toCampaignItem } from './campaign-view.js';
 import {
@@ -15,7 +16,6 @@ import { CampaignsRepository } from './campaigns.repository.js';
 import { CampaignsService } from './campaigns.service.js';
 import { QueryChannel } from './query-channel.js';
 
-const MAX_ID = 2_147_483_647;
 const MOST = 500;
 
 /** Live queries as people and programs look at them. */

@@ -12,31 +12,24 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { Limits } from '#libs/protocol/index';
 
 const MOST = 1_000_000;
-const SQL_LENGTH = 1024 * 1024;
 
-const Ids = (name: string): PropertyDecorator => {
-  const message = `${name} must be an array of integers`;
-  return (target, key) => {
-    ApiPropertyOptional({ type: 'array', items: { type: 'integer' } })(target, key);
-    IsOptional()(target, key);
-    IsInt({ each: true, message })(target, key);
-    ArrayMaxSize(MOST, { message: `${name} has too many elements` })(target, key);
-    IsArray({ message })(target, key);
+const listOf =
+  (type: 'integer' | 'string', isItem: typeof IsInt) =>
+  (name: string): PropertyDecorator => {
+    const message = `${name} must be an array of ${type}s`;
+    return (target, key) => {
+      ApiPropertyOptional({ type: 'array', items: { type } })(target, key);
+      IsOptional()(target, key);
+      isItem({ each: true, message })(target, key);
+      ArrayMaxSize(MOST, { message: `${name} has too many elements` })(target, key);
+      IsArray({ message })(target, key);
+    };
   };
-};
-
-const Names = (name: string): PropertyDecorator => {
-  const message = `${name} must be an array of strings`;
-  return (target, key) => {
-    ApiPropertyOptional({ type: 'array', items: { type: 'string' } })(target, key);
-    IsOptional()(target, key);
-    IsString({ each: true, message })(target, key);
-    ArrayMaxSize(MOST, { message: `${name} has too many elements` })(target, key);
-    IsArray({ message })(target, key);
-  };
-};
+const Ids = listOf('integer', IsInt);
+const Names = listOf('string', IsString);
 
 /** A host is meant when it is named, or when it fits every group of labels and teams that is given. */
 export class SelectedDto {
@@ -103,7 +96,7 @@ class QuestionDto {
   @ApiPropertyOptional({ type: 'string', example: 'select name, version from os_version' })
   @IsOptional()
   @IsString({ message: 'query must be a string' })
-  @MaxLength(SQL_LENGTH, { message: `query must have at most ${SQL_LENGTH} characters` })
+  @MaxLength(Limits.querySql, { message: `query must have at most ${Limits.querySql} characters` })
   query?: string | null;
 
   /** A saved query; then `query` is not looked at. */
@@ -119,7 +112,7 @@ class QuestionDto {
   })
   @IsOptional()
   @IsString({ message: 'aggregate must be a string' })
-  @MaxLength(SQL_LENGTH, { message: `aggregate must have at most ${SQL_LENGTH} characters` })
+  @MaxLength(Limits.querySql, { message: `aggregate must have at most ${Limits.querySql} characters` })
   aggregate?: string | null;
 
   @ApiPropertyOptional({ type: CampaignLimitsDto })

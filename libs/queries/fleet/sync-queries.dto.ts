@@ -1,8 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
+import { Limits } from '#libs/protocol/index';
 import { HOST_STATES } from '../campaigns/campaigns.dto.js';
 
-const SQL_LENGTH = 1024 * 1024;
 const ROWS = { type: 'array', items: { type: 'object', additionalProperties: { type: 'string' } } } as const;
 
 export class RunSavedQueryDto {
@@ -18,7 +18,7 @@ export class HostQueryDto {
   @ApiProperty({ type: 'string', example: 'select * from uptime' })
   @IsOptional()
   @IsString({ message: 'query must be a string' })
-  @MaxLength(SQL_LENGTH, { message: `query must have at most ${SQL_LENGTH} characters` })
+  @MaxLength(Limits.querySql, { message: `query must have at most ${Limits.querySql} characters` })
   query?: string;
 }
 

@@ -11,9 +11,9 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { MAX_ID } from '#libs/platform/http/index';
 import { Limits } from '#libs/protocol/index';
 
-const MAX_ID = 2_147_483_647;
 const MAX_IDS = 10_000;
 const MAX_LABELS = 1_000;
 const NO_NUL = /^[^\0]*$/;

@@ -13,10 +13,9 @@ import {
   Min,
 } from 'class-validator';
 import { Limits } from '#libs/protocol/index';
-import { ListQueryDto } from '#libs/platform/http/index';
+import { ListQueryDto, MAX_ID } from '#libs/platform/http/index';
 import { type Logging, LOGGINGS } from './query-fields.js';
 
-const MAX_ID = 2_147_483_647;
 const MAX_IDS = 10_000;
 const TEAM_ID = /^\d{0,9}$/;
 const TEAM_ID_MESSAGE = { message: 'team_id must be the id of a team, or 0 for queries of no team' };

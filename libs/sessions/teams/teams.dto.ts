@@ -14,10 +14,10 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { type Role } from '#libs/platform/auth/index';
+import { MAX_ID } from '#libs/platform/http/index';
 import { DryRunQueryDto } from '../dry-run.dto.js';
 import { TeamRoleDto, UserDto } from '../users/users.dto.js';
 
-const MAX_ID = 2_147_483_647;
 const MAX_MEMBERS = 1000;
 
 export class TeamSecretDto {

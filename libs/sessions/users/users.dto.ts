@@ -14,9 +14,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { type Role } from '#libs/platform/auth/index';
-import { ListQueryDto } from '#libs/platform/http/index';
+import { ListQueryDto, MAX_ID } from '#libs/platform/http/index';
 
-const MAX_ID = 2_147_483_647;
 const MAX_ROLES = 1000;
 
 export class TeamSummaryDto {
