@@ -1,6 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { type Readable } from 'node:stream';
 import { ReasonCode, type Ending } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
 import { OutputCollector, type ChunkSink } from './collector.js';
@@ -8,6 +6,7 @@ import { Preparation, removeRunFiles, type Launch, type RunnerOptions } from './
 import { findTree, groupMembers, killTree, signal, signalTree } from './processes.js';
 import { StartError } from './run-error.js';
 import { toBuffer, type RunSpec } from './run-spec.js';
+import { loadStart, type Start, type StartedProcess } from './start/index.js';
 
 /** How long what is left of a group may take to obey TERM once its first process has gone. */
 const LEFTOVER_GRACE_MS = 1000;
@@ -38,7 +37,7 @@ export interface RunObserver {
 
 /** One process tree: prepared, started, watched and, if need be, ended. Knows neither journal nor server. */
 export class Run {
-  private child: ChildProcess | null = null;
+  private child: StartedProcess | null = null;
   private cause: KillCause | null = null;
   private graceTimer: NodeJS.Timeout | null = null;
   private timeoutTimer: NodeJS.Timeout | null = null;
@@ -57,14 +56,15 @@ export class Run {
   /** Runs it to its end. Never rejects: whatever goes wrong is a result. */
   async execute(): Promise<RunResult> {
     let launch: Launch;
+    let start: Start;
     try {
-      launch = await this.preparation.take();
+      [launch, start] = await Promise.all([this.preparation.take(), loadStart()]);
     } catch (error) {
       return notStarted(error);
     }
     try {
       if (this.cause !== null) return this.neverStarted(this.cause);
-      return await this.run(launch);
+      return await this.run(launch, start);
     } catch (error) {
       return notStarted(error, launch);
     } finally {
@@ -92,25 +92,15 @@ export class Run {
     }, this.graceEnds - performance.now());
   }
 
-  private async run(launch: Launch): Promise<RunResult> {
+  private async run(launch: Launch, start: Start): Promise<RunResult> {
     this.observer.beforeSpawn();
     const begun = performance.now();
-    const child = spawn(launch.file, launch.args, {
-      cwd: launch.cwd,
-      env: launch.env,
-      detached: true,
-      stdio: [this.spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(launch.account === null ? {} : { uid: launch.account.uid, gid: launch.account.gid }),
-    });
-    const exit = exitOf(child);
-    if (child.pid === undefined) {
-      const failure = await exit;
-      return notStarted('error' in failure ? failure.error : null, launch);
-    }
+    const { file, args, cwd, env, account } = launch;
+    const started = start({ file, args, cwd, env, account, stdin: this.spec.stdin !== undefined });
+    const child = started instanceof Promise ? await started : started;
     this.child = child;
     const startedAt = Date.now();
     this.observer.onStarted(child.pid, startedAt);
-    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
     const collector = this.collect(child);
     this.feed(child);
     this.timeoutTimer = setTimeout(
@@ -118,25 +108,24 @@ export class Run {
       this.spec.timeout_seconds * 1000,
     );
 
-    const ended = await exit;
+    const { code, signal: by } = await child.exited;
     const duration = Math.round(performance.now() - begun);
     const finishedAt = Date.now();
     this.exited = true;
     clearTimeout(this.timeoutTimer);
     await this.endTheRest(child.pid);
-    await this.drain(child, closed, collector);
-    if ('error' in ended) return notStarted(ended.error, launch);
-    return this.result(ended.code, ended.signal, startedAt, Math.max(finishedAt, startedAt), duration);
+    await this.drain(child, collector);
+    return this.result(code, by, startedAt, Math.max(finishedAt, startedAt), duration);
   }
 
-  private collect(child: ChildProcess): OutputCollector {
+  private collect({ stdout, stderr }: StartedProcess): OutputCollector {
     const collector = new OutputCollector(this.observer.onChunk);
-    if (child.stdout !== null) collector.attach('stdout', child.stdout);
-    if (child.stderr !== null) collector.attach('stderr', child.stderr);
+    collector.attach('stdout', stdout);
+    collector.attach('stderr', stderr);
     return collector;
   }
 
-  private feed(child: ChildProcess): void {
+  private feed(child: StartedProcess): void {
     if (child.stdin === null || this.spec.stdin === undefined) return;
     // A process that does not read its input closes the pipe: that is its right.
     child.stdin.on('error', () => undefined);
@@ -163,15 +152,15 @@ export class Run {
   }
 
   /** Reads the pipes to their end, but does not wait for ever for somebody who left the group and holds them open. */
-  private async drain(child: ChildProcess, closed: Promise<void>, collector: OutputCollector): Promise<void> {
+  private async drain(child: StartedProcess, collector: OutputCollector): Promise<void> {
     let open = true;
-    const done = closed.then(() => (open = false));
+    const done = child.closed.then(() => (open = false));
     for (let waited = 0; open && waited < OPEN_PIPES_MS;) {
       const wasBehind = collector.waiting;
       await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 50).unref())]);
       waited += wasBehind ? 5 : 50;
     }
-    for (const pipe of [child.stdout, child.stderr] as (Readable | null)[]) if (open) pipe?.destroy();
+    for (const pipe of [child.stdout, child.stderr]) if (open) pipe.destroy();
     await collector.finish();
   }
 
@@ -210,15 +199,6 @@ async function waitUntil(deadline: number, condition: () => Promise<boolean>): P
   for (let pause = 2; !(await condition()) && performance.now() < deadline; pause = Math.min(pause * 2, 50)) {
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
-}
-
-type Exit = { code: number | null; signal: NodeJS.Signals | null } | { error: Error };
-
-function exitOf(child: ChildProcess): Promise<Exit> {
-  return new Promise((resolve) => {
-    child.once('exit', (code, by) => resolve({ code, signal: by }));
-    child.once('error', (error) => resolve({ error }));
-  });
 }
 
 function signalNumber(name: NodeJS.Signals | null): number | null {
