@@ -1,6 +1,8 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { VERSION } from '#libs/platform/config/index';
+import { OsapiErrors } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto, OsapiErrorDto } from '#libs/platform/http/index';
 
 const DESCRIPTION = `Muster runs scripts, commands, exec sessions and live SQL on every host you own, and hears every answer.
 
@@ -20,10 +22,13 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
+    extraModels: [OsapiErrorDto],
   });
-  for (const path of Object.values(document.paths)) {
+  const osapi = new OsapiErrors();
+  for (const [template, path] of Object.entries(document.paths)) {
+    const envelope = osapi.speaks(template) ? OsapiErrorDto.name : ErrorEnvelopeDto.name;
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
-      if (operation) complete(operation);
+      if (operation) complete(operation, envelope);
     }
   }
   return document;
@@ -32,16 +37,16 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 /** What is the same for every route, and need not be said at each. */
-function complete(operation: Operation): void {
+function complete(operation: Operation, envelope: string): void {
   // A comment's first paragraph is the summary, the rest the description; lines are wrapped for the source only.
   const [summary = '', ...rest] = (operation.summary ?? '')
     .split('\n\n')
     .map((paragraph) => paragraph.replaceAll('\n', ' '));
   operation.summary = summary;
   if (rest.length > 0) operation.description = rest.join('\n\n');
-  const envelope = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorEnvelopeDto' } } };
+  const content = { 'application/json': { schema: { $ref: `#/components/schemas/${envelope}` } } };
   const also = (status: number, description: string): void => {
-    operation.responses[status] ??= { description, content: envelope };
+    operation.responses[status] ??= { description, content };
   };
   if (operation.requestBody) {
     also(413, 'The body is too large.');
@@ -49,6 +54,10 @@ function complete(operation: Operation): void {
   }
   if (operation.parameters?.some((p) => 'in' in p && p.in === 'path'))
     also(400, 'A parameter makes no sense.');
+  // What is declared for every route alike names Fleet's envelope; a path answers in its own dialect's.
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (Number(status) >= 400 && response && 'content' in response) response.content = content;
+  }
 }
 
 /** Serves `/docs` and `/openapi.json`. */

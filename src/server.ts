@@ -10,7 +10,7 @@ import { callerOf } from '#libs/platform/auth/index';
 import { type Settings, serverUrl } from '#libs/platform/config/index';
 import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
-import { FleetErrors } from '#libs/platform/errors/index';
+import { FleetErrors, OsapiErrors } from '#libs/platform/errors/index';
 import {
   AllExceptionsFilter,
   fleetVersions,
@@ -94,7 +94,11 @@ export function configure(
   express.param('id', numericIds);
   const routes = (): readonly RouteLayer[] => express.router.stack as unknown as RouteLayer[];
   app.useGlobalFilters(
-    new AllExceptionsFilter([new FleetErrors()], (path) => methodsAt(routes(), path), recordDenials(app)),
+    new AllExceptionsFilter(
+      [new OsapiErrors(), new FleetErrors()],
+      (path) => methodsAt(routes(), path),
+      recordDenials(app),
+    ),
   );
   serveOpenApi(app);
 }

@@ -73,7 +73,7 @@ export class AuthGuard implements CanActivate {
     const caller = await this.authenticator.authenticate(tokenOf(request), addressOf(request));
     setCaller(request, caller, act);
     // On which objects is the service's question; here it is whether there can be any.
-    if (!maySomewhere(caller, act)) throw new DomainError('forbidden', 'forbidden');
+    if (!maySomewhere(caller, act)) throw new DomainError('forbidden', 'forbidden', { required: act });
     if (caller.mustResetPassword && read(PASSWORD_RESET_KEY) !== true)
       throw new DomainError('password_reset_required', 'password reset required');
     return true;

@@ -88,7 +88,7 @@ export function teamsWhere(caller: Caller, act: Act): number[] | null {
  * @throws DomainError forbidden
  */
 export function require(caller: Caller, act: Act, teamId: number | null): void {
-  if (!may(caller, act, teamId)) throw new DomainError('forbidden', 'forbidden');
+  if (!may(caller, act, teamId)) throw new DomainError('forbidden', 'forbidden', { required: act });
 }
 
 /** Signing out and looking at oneself need no right of their own. */

@@ -6,6 +6,7 @@
  * - `role_refused`: roles that make no sense, with a number that says how
  * - `permission_denied`: nobody may, whatever their role, because an administrator has switched it off; said without detail
  * - `refused`: well formed and allowed, yet the thing asked about cannot do it now
+ * - `internal`: nobody foresaw it; the server's log says more
  */
 export const ERROR_CODES = [
   'malformed',
@@ -29,6 +30,7 @@ export const ERROR_CODES = [
   'unsupported_media_type',
   'rate_limited',
   'unavailable',
+  'internal',
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
@@ -46,11 +48,13 @@ export class DomainError extends Error {
   readonly retryAfter: number | undefined;
   /** Tells errors of one code apart, where a dialect has numbers for them. */
   readonly number: number | undefined;
+  /** The act that the caller has no right to, where that is all there is to say; for dialects that name it. */
+  readonly required: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
     problem: string | FieldProblem | readonly FieldProblem[],
-    options: { retryAfter?: number; number?: number; cause?: unknown } = {},
+    options: { retryAfter?: number; number?: number; required?: string; cause?: unknown } = {},
   ) {
     const problems =
       typeof problem === 'string'
@@ -62,6 +66,7 @@ export class DomainError extends Error {
     this.problems = problems as readonly FieldProblem[];
     this.retryAfter = options.retryAfter;
     this.number = options.number;
+    this.required = options.required;
   }
 }
 

@@ -34,6 +34,7 @@ const FLEET_ERRORS: Record<ErrorCode, FleetClass> = {
   unsupported_media_type: { status: 415, message: 'Unsupported Media Type', uuid: true },
   rate_limited: { status: 429, uuid: false },
   unavailable: { status: 503, message: 'Service Unavailable', uuid: true },
+  internal: { status: 500, message: 'Internal error; the server log says more.', uuid: false },
 };
 
 /** The envelope of Fleet, and of everything that no other dialect claims. */

@@ -1,3 +1,4 @@
 export { DomainError, ERROR_CODES, type ErrorCode, type FieldProblem, notFound } from './domain-error.js';
 export { type ErrorAnswer, type ErrorDialect } from './error-dialect.js';
 export { FleetErrors } from './fleet-errors.js';
+export { OsapiErrors } from './osapi-errors.js';

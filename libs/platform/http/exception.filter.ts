@@ -44,21 +44,19 @@ export class AllExceptionsFilter implements ExceptionFilter {
     if (host.getType() !== 'http') throw exception;
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
-    const error = this.noRoute(exception, request, response) ?? asDomainError(exception);
-    if (!error) this.logger.error(exception, { method: request.method, path: request.path });
-    if (error?.code === 'forbidden') this.onDenied(request);
+    const error =
+      this.noRoute(exception, request, response) ??
+      asDomainError(exception) ??
+      new DomainError('internal', 'internal error', { cause: exception });
+    if (error.code === 'internal')
+      this.logger.error(exception, { method: request.method, path: request.path });
+    if (error.code === 'forbidden') this.onDenied(request);
     if (response.headersSent) {
       response.end();
       return;
     }
     const dialect = this.dialects.find((d) => d.speaks(request.path));
-    if (!error || !dialect) {
-      response.status(500).json({
-        message: 'Internal error; the server log says more.',
-        errors: [{ name: 'base', reason: 'internal error' }],
-      });
-      return;
-    }
+    if (!dialect) throw new Error(`no dialect answers errors at ${request.path}`);
     const answer = dialect.answer(error);
     response.status(answer.status).set(answer.headers ?? {});
     response.json(answer.body);

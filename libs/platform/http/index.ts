@@ -5,5 +5,6 @@ export { AllExceptionsFilter } from './exception.filter.js';
 export { IdPipe, isUuid, MAX_ID } from './id.pipe.js';
 export { ListQueryDto, listOptions, type ListOptions } from './list-query.dto.js';
 export { fleetVersions, methodsAt, numericIds, type RouteLayer } from './routing.js';
+export { OsapiErrorDto } from './osapi-error.dto.js';
 export { closed, sendEvents, type ServerSentEvent } from './server-sent-events.js';
 export { DtoPipe } from './validation.pipe.js';
