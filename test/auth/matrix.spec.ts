@@ -36,6 +36,15 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'enroll_secret:write': 'xx..x .....',
   'user:manage': 'x.... x....',
   'user:roles': 'x.... .....',
+  // Outside Fleet's routes: the interface document's table.
+  'execution:read': 'xxxx. xxxx.',
+  'execution:cancel': 'xx... xx...',
+  'command:execute': 'xx... xx...',
+  'shell:execute': 'xx... xx...',
+  'job:read': 'xxxx. xxxx.',
+  'job:write': 'xx... xx...',
+  'agent:read': 'xxxx. xxxx.',
+  'agent:drain': 'x.... x....',
 };
 const COLUMNS: readonly Role[] = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'];
 

@@ -39,6 +39,8 @@ describe('the table of rights', () => {
     ['host:identify', ROLES, ROLES],
     ['session:manage', ['admin'], []],
     ['audit:read', ['admin', 'maintainer', 'observer', 'observer_plus'], []],
+    ['command:execute', ['admin', 'maintainer'], ['admin', 'maintainer']],
+    ['agent:drain', ['admin'], ['admin']],
   ] as const)('%s is for %j, in a team for %j', (act, global, team) => {
     expect(ROLES.filter((role) => roleAllows(role, act))).toEqual(global);
     expect(ROLES.filter((role) => teamRoleAllows(role, act))).toEqual(team);

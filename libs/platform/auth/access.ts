@@ -87,6 +87,15 @@ export const ACTS = {
   'spec:diff': everyone,
   'execution:read': readers,
   'execution:cancel': operators,
+  /** A program with its arguments; a line for a shell is a right of its own. */
+  'command:execute': operators,
+  'shell:execute': operators,
+  /** What ran as a job is read by whom executions are; running it again asks for the right to what it runs, too. */
+  'job:read': readers,
+  'job:write': operators,
+  'agent:read': readers,
+  /** Whether a host is given anything new to run. */
+  'agent:drain': { global: ['admin'], team: ['admin'] },
 } as const satisfies Record<string, Rule>;
 export type Act = keyof typeof ACTS;
 export const ACT_NAMES = Object.keys(ACTS) as Act[];
