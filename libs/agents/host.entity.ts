@@ -98,6 +98,10 @@ export class Host {
   @Column({ type: 'text', name: 'connection_id', nullable: true })
   connectionId!: string | null;
 
+  /** It is given nothing new to run since then; null: it is. */
+  @Column({ type: 'timestamptz', name: 'draining_since', nullable: true })
+  drainingSince!: Date | null;
+
   @Column({ type: 'timestamptz', name: 'seen_at', default: () => 'now()' })
   seenAt!: Date;
 

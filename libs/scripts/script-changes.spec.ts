@@ -22,6 +22,7 @@ const admin: Caller = {
   globalRole: 'admin',
   teamRoles: new Map(),
   rights: null,
+  scope: null,
   sessionId: 1,
   apiTokenId: null,
   address: '',

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Act, Authenticator, type Caller, type Role } from '#libs/platform/auth/index';
+import { type Act, Authenticator, type Caller, type Role, type TokenLimits } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
@@ -22,7 +22,7 @@ const SQL = {
   deleteSession: { text: 'DELETE FROM sessions WHERE id = $1' },
   apiToken: {
     name: 'api_token_authenticate',
-    text: `SELECT t.id, ${CALLER}, t.rights, coalesce(t.used_at < now() - make_interval(secs => $2), true) AS touch,
+    text: `SELECT t.id, ${CALLER}, t.name, t.rights, t.scope, coalesce(t.used_at < now() - make_interval(secs => $2), true) AS touch,
              coalesce(t.expires_at <= now(), false) AS expired
            FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = $1`,
   },
@@ -39,7 +39,9 @@ interface Row {
   global_role: Role | null;
   force_password_reset: boolean;
   team_roles: [number, Role][] | null;
+  name?: string;
   rights?: Act[] | null;
+  scope?: TokenLimits | null;
   touch: boolean;
   expired: boolean;
 }
@@ -84,6 +86,7 @@ export class AuthenticationService extends Authenticator {
       ...callerOf(row, address),
       apiTokenId: row.id,
       rights: row.rights ? new Set(row.rights) : null,
+      scope: row.scope ? { ...row.scope, token: row.name ?? '' } : null,
     };
   }
 }
@@ -95,6 +98,7 @@ function callerOf(row: Row, address: string): Caller {
     globalRole: row.global_role,
     teamRoles: new Map(row.team_roles ?? []),
     rights: null,
+    scope: null,
     sessionId: null,
     apiTokenId: null,
     mustResetPassword: row.force_password_reset,

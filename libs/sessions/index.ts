@@ -1,4 +1,5 @@
 export { ApiToken } from './api-tokens/api-token.entity.js';
+export { TokenScopes } from './api-tokens/token-scopes.js';
 export { Organization } from './organization/organization.entity.js';
 export { OrganizationService } from './organization/organization.service.js';
 export { Session } from './session.entity.js';

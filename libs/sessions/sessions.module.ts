@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Authenticator } from '#libs/platform/auth/index';
 import { ApiTokensController } from './api-tokens/api-tokens.controller.js';
 import { ApiTokensService } from './api-tokens/api-tokens.service.js';
+import { TokenScopes } from './api-tokens/token-scopes.js';
 import { AuthenticationService } from './authentication.service.js';
 import { LoginLimiter } from './login-limiter.js';
 import { OrganizationController } from './organization/organization.controller.js';
@@ -49,6 +50,7 @@ import { UsersService } from './users/users.service.js';
     TeamsService,
     TeamMembersService,
     ApiTokensService,
+    TokenScopes,
     SessionsService,
     SetupService,
     OrganizationService,
@@ -56,6 +58,6 @@ import { UsersService } from './users/users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals, TeamSets],
+  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals, TeamSets, TokenScopes],
 })
 export class SessionsModule {}

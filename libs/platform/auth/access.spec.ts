@@ -12,6 +12,7 @@ function caller(
     globalRole,
     teamRoles: new Map(teamRoles),
     rights: rights && new Set(rights),
+    scope: null,
     sessionId: 1,
     apiTokenId: null,
     mustResetPassword: false,

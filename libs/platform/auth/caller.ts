@@ -9,6 +9,7 @@ import {
   teamRoleAllows,
   teamRoleAllowsGlobally,
 } from './access.js';
+import { scopeAdmits, scopeReaches, type TokenScope } from './token-scope.js';
 
 /** Who is asking, and from where; handed to services as their first argument. */
 export interface Caller {
@@ -20,6 +21,8 @@ export interface Caller {
   readonly teamRoles: ReadonlyMap<number, Role>;
   /** What an API token is limited to; null: all that its owner may. */
   readonly rights: ReadonlySet<Act> | null;
+  /** To which teams, labels and commands an API token is limited; null: to none. */
+  readonly scope: TokenScope | null;
   /** The login session that the token stands for; null for an API token. */
   readonly sessionId: number | null;
   /** The API token in use; null for a login session. */
@@ -59,9 +62,12 @@ export function addressOf(request: Request): string {
   return request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
 }
 
-/** @param teamId the team that the object belongs to; null: to none */
+/**
+ * Limits to teams are kept here; those to labels and commands by `HostRights`, which is asked about each host.
+ * @param teamId the team that the object belongs to; null: to none
+ */
 export function may(caller: Caller, act: Act, teamId: number | null): boolean {
-  if (!hasRight(caller, act)) return false;
+  if (!isAdmitted(caller, act) || !scopeReaches(caller.scope, act, teamId)) return false;
   if (roleAllows(caller.globalRole, act)) return true;
   if (reachesAnyTeam(act)) return maySomewhere(caller, act);
   if (teamId === null)
@@ -71,16 +77,20 @@ export function may(caller: Caller, act: Act, teamId: number | null): boolean {
 
 /** Whether there can be anything that the caller may do this with: the guard's question, before the object is known. */
 export function maySomewhere(caller: Caller, act: Act): boolean {
-  if (!hasRight(caller, act)) return false;
+  if (!isAdmitted(caller, act)) return false;
   if (roleAllows(caller.globalRole, act)) return true;
-  return [...caller.teamRoles.values()].some((role) => teamRoleAllows(role, act));
+  return [...caller.teamRoles].some(
+    ([id, role]) => teamRoleAllows(role, act) && scopeReaches(caller.scope, act, id),
+  );
 }
 
 /** For lists: the teams on whose objects the caller may do this; null: on all objects, those of no team included. */
 export function teamsWhere(caller: Caller, act: Act): number[] | null {
-  if (!hasRight(caller, act)) return [];
-  if (roleAllows(caller.globalRole, act)) return null;
-  return [...caller.teamRoles].filter(([, role]) => teamRoleAllows(role, act)).map(([id]) => id);
+  if (!isAdmitted(caller, act)) return [];
+  if (roleAllows(caller.globalRole, act)) return caller.scope?.teams ? [...caller.scope.teams] : null;
+  return [...caller.teamRoles]
+    .filter(([id, role]) => teamRoleAllows(role, act) && scopeReaches(caller.scope, act, id))
+    .map(([id]) => id);
 }
 
 /**
@@ -91,7 +101,12 @@ export function require(caller: Caller, act: Act, teamId: number | null): void {
   if (!may(caller, act, teamId)) throw new DomainError('forbidden', 'forbidden', { required: act });
 }
 
-/** Signing out and looking at oneself need no right of their own. */
-function hasRight(caller: Caller, act: Act): boolean {
-  return caller.rights === null || act === 'self:use' || caller.rights.has(act);
+/** What its token lets the caller do; signing out and looking at oneself need no right of their own. */
+function isAdmitted(caller: Caller, act: Act): boolean {
+  return hasRight(caller, act) && scopeAdmits(caller.scope, act);
+}
+
+/** Whether the caller's token has this right, whatever else limits it. */
+export function hasRight({ rights }: Caller, act: Act): boolean {
+  return rights === null || act === 'self:use' || rights.has(act);
 }

@@ -18,6 +18,12 @@ export {
   Public,
   PUBLIC_KEY,
 } from './auth.guard.js';
+export {
+  type AllowedCommand,
+  allowedCommandProblem,
+  allowsCommand,
+  type CommandLine,
+} from './allowed-commands.js';
 export { Authenticator } from './authenticator.js';
 export { passwordProblem } from './password-criteria.js';
 export {
@@ -26,8 +32,17 @@ export {
   callerOf,
   ClientAddress,
   CurrentCaller,
+  hasRight,
   may,
   maySomewhere,
   require,
   teamsWhere,
 } from './caller.js';
+export {
+  agentLabel,
+  labelWithin,
+  scopeAdmits,
+  scopeReaches,
+  type TokenLimits,
+  type TokenScope,
+} from './token-scope.js';

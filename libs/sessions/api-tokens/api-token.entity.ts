@@ -8,7 +8,7 @@ import {
   type Relation,
   Unique,
 } from 'typeorm';
-import { type Act } from '#libs/platform/auth/index';
+import { type Act, type TokenLimits } from '#libs/platform/auth/index';
 import { User } from '../users/user.entity.js';
 
 /** A named token for a program: the rights of its owner or fewer, until it expires. The token itself is shown once. */
@@ -40,6 +40,10 @@ export class ApiToken {
   /** null: all that the owner may. */
   @Column({ type: 'jsonb', nullable: true })
   rights!: Act[] | null;
+
+  /** Teams, labels and commands that it is limited to; null: to none. */
+  @Column({ type: 'jsonb', nullable: true })
+  scope!: TokenLimits | null;
 
   @Column({ type: 'timestamptz', name: 'expires_at', nullable: true })
   expiresAt!: Date | null;

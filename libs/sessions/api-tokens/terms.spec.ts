@@ -9,6 +9,7 @@ function caller(globalRole: Role | null, rights: Act[] | null = null): Caller {
     globalRole,
     teamRoles: new Map(globalRole === null ? [[7, 'maintainer']] : []),
     rights: rights && new Set(rights),
+    scope: null,
     sessionId: null,
     apiTokenId: null,
     mustResetPassword: false,

@@ -24,6 +24,7 @@ class MemoryTokens extends Authenticator {
       globalRole,
       teamRoles: new Map(),
       rights: null,
+      scope: null,
       sessionId: 1,
       apiTokenId: null,
       address: '',
