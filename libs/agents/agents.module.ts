@@ -1,4 +1,8 @@
 import { Module } from '@nestjs/common';
+import { SessionsModule } from '#libs/sessions/index';
+import { DrainingChanges } from './draining/draining-changes.js';
+import { DrainingService } from './draining/draining.service.js';
+import { HostLoad } from './draining/host-load.js';
 import { EnrollSecrets } from './enroll-secrets.repository.js';
 import { EnrolmentController } from './enrolment.controller.js';
 import { EnrolmentService } from './enrolment.service.js';
@@ -16,18 +20,34 @@ import { LabelSets } from './labels/label-sets.repository.js';
 import { LabelsController } from './labels/labels.controller.js';
 import { LabelsRepository } from './labels/labels.repository.js';
 import { LabelsService } from './labels/labels.service.js';
+import { AgentsController, FactsController } from './osapi/agents.controller.js';
+import { OsapiAgentsService } from './osapi/agents.service.js';
 import { PresenceService } from './presence.service.js';
+import { HostRights } from './rights/host-rights.service.js';
+import { TokenLabelsService } from './rights/token-labels.service.js';
 import { TargetsService } from './targets.service.js';
 import { TranslationsService } from './translations.service.js';
 
 @Module({
-  controllers: [HostsController, HostTransfersController, EnrolmentController, LabelsController],
+  imports: [SessionsModule],
+  controllers: [
+    AgentsController,
+    FactsController,
+    HostsController,
+    HostTransfersController,
+    EnrolmentController,
+    LabelsController,
+  ],
   providers: [
+    DrainingChanges,
+    DrainingService,
     HostsService,
     HostListRepository,
     HostDetails,
+    HostLoad,
     HostMoves,
     HostRemovals,
+    HostRights,
     HostTransfersService,
     EnrolmentService,
     EnrollSecrets,
@@ -36,15 +56,20 @@ import { TranslationsService } from './translations.service.js';
     LabelSets,
     LabelsRepository,
     LabelsService,
+    OsapiAgentsService,
     PresenceService,
     TargetsService,
+    TokenLabelsService,
     TranslationsService,
   ],
   exports: [
+    DrainingChanges,
     EnrollSecrets,
     HostDetails,
+    HostLoad,
     HostMoves,
     HostRemovals,
+    HostRights,
     HostsService,
     LabelChanges,
     LabelMembership,

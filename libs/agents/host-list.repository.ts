@@ -16,6 +16,7 @@ export type HostRow = Pick<
   | 'agentVersion'
   | 'scriptsEnabled'
   | 'online'
+  | 'drainingSince'
   | 'seenAt'
   | 'enrolledAt'
   | 'factsAt'
@@ -58,7 +59,7 @@ const ORDER_KEYS: Readonly<Record<string, OrderKey>> = {
 export const HOST_ORDER_KEYS = Object.keys(ORDER_KEYS);
 
 const COLUMNS = `h.id, h.team_id AS "teamId", t.name AS "teamName", h.uuid, h.hostname, h.facts, h.labels, h.agent_version AS "agentVersion",
-  h.scripts_enabled AS "scriptsEnabled", h.online, h.seen_at AS "seenAt", h.enrolled_at AS "enrolledAt", h.facts_at AS "factsAt",
+  h.scripts_enabled AS "scriptsEnabled", h.online, h.draining_since AS "drainingSince", h.seen_at AS "seenAt", h.enrolled_at AS "enrolledAt", h.facts_at AS "factsAt",
   h.created_at AS "createdAt", h.updated_at AS "updatedAt"`;
 
 /** From this offset on it is asked how large the teams are. */

@@ -1,4 +1,6 @@
 export { AgentsModule } from './agents.module.js';
+export { DrainingChanges } from './draining/draining-changes.js';
+export { HostLoad } from './draining/host-load.js';
 export { EnrollSecret } from './enroll-secret.entity.js';
 export { EnrollSecrets, type GlobalSecret } from './enroll-secrets.repository.js';
 export { Enrolment } from './enrolment.entity.js';
@@ -25,4 +27,5 @@ export {
 } from './labels/label-sets.repository.js';
 export { Label } from './labels/label.entity.js';
 export { type Connected, type KnownAgent, PresenceService } from './presence.service.js';
+export { HostRights, type RightsHost } from './rights/host-rights.service.js';
 export { type NamedSelection, type Selection, TargetsService, UNKNOWN_TEAM } from './targets.service.js';

@@ -5,7 +5,7 @@ import { groupBy } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
-import { HostsService } from '#libs/agents/index';
+import { HostRights, HostsService } from '#libs/agents/index';
 import { recordCancelled } from './dispatch/ends.js';
 import { type StopRow, StopsService } from './dispatch/stops.service.js';
 import { toChunkDto, toExecutionDto } from './execution-view.js';
@@ -48,6 +48,7 @@ export class ExecutionsService {
     private readonly database: Database,
     private readonly repository: ExecutionsRepository,
     private readonly hosts: HostsService,
+    private readonly rights: HostRights,
     private readonly stops: StopsService,
     private readonly nudges: Nudges,
     private readonly audit: Audit,
@@ -83,8 +84,9 @@ export class ExecutionsService {
     return this.repository.targets([executionId], scope);
   }
 
-  /** Those with a target on a host that the caller may see, and only those targets. */
+  /** Those with a target on a host that the caller may see, and only those targets. @throws as `refuseLabelled` */
   async list(caller: Caller, query: ExecutionListQueryDto): Promise<ExecutionListDto> {
+    refuseLabelled(caller);
     const limit = bounded('limit', query.limit, 50);
     const scope = teamsWhere(caller, 'execution:read');
     const rows = await this.repository.list({
@@ -153,7 +155,7 @@ export class ExecutionsService {
     const { execution, targets, scope } = await this.visible(caller, uuid);
     const target = wantedTarget(execution, targets, uuid, parameter);
     const mine = (target ? [target] : targets).filter((t) => may(caller, 'execution:cancel', t.team_id));
-    if (mine.length === 0) throw new DomainError('forbidden', 'forbidden');
+    if (mine.length === 0) throw new DomainError('forbidden', 'forbidden', { required: 'execution:cancel' });
     const ids = mine.map((t) => t.id);
     await this.database.transaction(async (tx) => {
       const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [
@@ -190,7 +192,15 @@ export class ExecutionsService {
     const targets = await this.repository.targets([execution.id], scope);
     const own = execution.uuid === uuid.toLowerCase() || targets.some((t) => t.uuid === uuid.toLowerCase());
     if (!own || (scope !== null && targets.length === 0)) throw notFound('Execution', uuid);
+    if (!(await this.withinLabels(caller, targets))) throw notFound('Execution', uuid);
     return { execution, targets, scope };
+  }
+
+  /** A token that is limited to labels sees an execution when all its hosts are in them. */
+  private async withinLabels(caller: Caller, targets: readonly TargetRow[]): Promise<boolean> {
+    if (!caller.scope?.labels) return true;
+    const hosts = targets.map(({ host_id: id, team_id: teamId }) => ({ id, teamId }));
+    return hosts.length > 0 && (await this.rights.refusals(caller, 'execution:read', hosts)).size === 0;
   }
 
   /** @throws DomainError not_found, also for a host that the caller may not see; conflict as `identify` */
@@ -216,6 +226,13 @@ export class ExecutionsService {
       done: !open && rows.length < limit && !rows.at(-1)?.full,
     };
   }
+}
+
+/** @throws DomainError forbidden: a list does not look at labels, so a token that is limited to some has none */
+function refuseLabelled({ scope }: Caller): void {
+  if (!scope?.labels) return;
+  const reason = `the token "${scope.token}" is limited to labels: it reads executions one by one, by their uuid`;
+  throw new DomainError('forbidden', reason);
 }
 
 /** What of an execution's output is read. */

@@ -43,6 +43,12 @@ const execution = (suffix = ''): RouteCase => ({
     path: `/api/v1/executions/${(await world.waitingRun(place)).executionId}${suffix}`,
   }),
 });
+/** A host that nobody else uses, as osapi's agent. */
+const agent = (suffix: string): RouteCase => ({
+  about: 'object',
+  hidden: true,
+  sample: async (world, place) => ({ path: `/api/agent/${await world.newHost(place)}${suffix}` }),
+});
 const runOn: RouteCase['sample'] = (world, place) => ({
   path: '',
   body: { host_id: world.hosts[place], script_contents: 'true' },
@@ -343,6 +349,19 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
     { about: 'one', sample: at(fleet('/perform_required_password_reset'), {}) },
   ],
   'PATCH /api/v1/fleet/config': [{ about: 'one', sample: at(fleet('/config'), {}) }],
+
+  'GET /api/agent': [{ about: 'list', sample: at('/api/agent?limit=1') }],
+  'GET /api/agent/pending': [{ about: 'list', sample: at('/api/agent/pending') }],
+  'GET /api/agent/{hostname}': [
+    {
+      about: 'object',
+      hidden: true,
+      sample: (world, place) => ({ path: `/api/agent/${world.hosts[place]}` }),
+    },
+  ],
+  'POST /api/agent/{hostname}/drain': [agent('/drain')],
+  'POST /api/agent/{hostname}/undrain': [agent('/undrain')],
+  'GET /api/facts/keys': [{ about: 'list', sample: at('/api/facts/keys') }],
 
   'GET /api/v1/tokens': [{ about: 'one', sample: at('/api/v1/tokens') }],
   'POST /api/v1/tokens': [

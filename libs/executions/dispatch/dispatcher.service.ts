@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Lane, type Order, ReasonCode } from '#libs/protocol/index';
 import { groupBy } from '#libs/platform/batch/index';
 import { Database, type Transaction, violated } from '#libs/platform/database/index';
+import { DrainingChanges, HostLoad } from '#libs/agents/index';
 import { ContentsService } from '#libs/scripts/index';
 import { Nudges } from '../results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList } from '../states.js';
@@ -14,11 +15,11 @@ const STARTABLE = `state = 'queued' AND (expires_at IS NULL OR expires_at > now(
 
 const SQL = {
   // Per host: the oldest of the serial lane when nothing of it is in flight, and as many of the parallel lane as
-  // there are free slots. Two servers that claim at once: the second waits for the row and finds it taken.
+  // there are free slots; nothing when it is draining. Two servers that claim at once: the second waits for the row and finds it taken.
   claim: {
     name: 'claim',
     text: `
-      WITH h AS (SELECT id AS host_id, journal_id, parallel_slots FROM hosts WHERE id = ANY($1::int[]) AND online AND journal_id IS NOT NULL),
+      WITH h AS (SELECT id AS host_id, journal_id, parallel_slots FROM hosts WHERE id = ANY($1::int[]) AND online AND draining_since IS NULL AND journal_id IS NOT NULL),
       picked AS MATERIALIZED (
         SELECT p.id, h.journal_id FROM h CROSS JOIN LATERAL (
           (SELECT id FROM targets WHERE host_id = h.host_id AND lane = 'serial' AND ${STARTABLE} AND NOT EXISTS (
@@ -35,7 +36,7 @@ const SQL = {
       )
       SELECT ${ORDER_COLUMNS} FROM t JOIN executions e ON e.id = t.execution_id ORDER BY t.id`,
   },
-  // One target, in flight from its first row version when its host is online and has room in this lane, and nobody waits.
+  // One target, in flight from its first row version when its host is online, not draining, and has room in this lane, and nobody waits.
   place: {
     name: 'target_place',
     text: `
@@ -44,7 +45,7 @@ const SQL = {
         SELECT e.uuid, e.id, $3::int, e.script_id, $2::text, e.expires_at, CASE WHEN free.journal_id IS NULL THEN 'queued' ELSE 'dispatched' END,
           CASE WHEN free.journal_id IS NOT NULL THEN gen_random_uuid() END, free.journal_id, CASE WHEN free.journal_id IS NOT NULL THEN now() END
         FROM executions e LEFT JOIN (
-          SELECT h.journal_id FROM hosts h WHERE h.id = $3 AND h.online
+          SELECT h.journal_id FROM hosts h WHERE h.id = $3 AND h.online AND h.draining_since IS NULL
             AND NOT EXISTS (SELECT 1 FROM targets q WHERE q.host_id = $3 AND q.lane = $2 AND q.state = 'queued')
             AND (SELECT count(*) FROM targets f WHERE f.host_id = $3 AND f.lane = $2 AND f.state IN (${IN_FLIGHT}))
               < CASE $2 WHEN 'serial' THEN 1 ELSE h.parallel_slots END
@@ -56,6 +57,10 @@ const SQL = {
   waiting: {
     name: 'hosts_with_queue',
     text: `SELECT DISTINCT host_id FROM targets WHERE state = 'queued' AND host_id = ANY($1::int[])`,
+  },
+  busy: {
+    name: 'hosts_busy',
+    text: `SELECT DISTINCT host_id FROM targets WHERE state IN (${IN_FLIGHT}) AND host_id = ANY($1::int[])`,
   },
   unanswered: {
     name: 'orders_unanswered',
@@ -87,8 +92,14 @@ export class DispatcherService {
     private readonly contents: ContentsService,
     private readonly settlements: SettlementsService,
     nudges: Nudges,
+    draining: DrainingChanges,
+    load: HostLoad,
   ) {
     nudges.onWake((hostIds) => this.wake(hostIds));
+    draining.listen((tx, hostId, isDraining) => {
+      if (!isDraining) tx.afterCommit(() => this.wake([hostId]));
+    });
+    load.add((hostIds) => this.busyAmong(hostIds));
   }
 
   /** Looks for work of these hosts as soon as possible; those that are not connected are skipped. */
@@ -133,6 +144,11 @@ export class DispatcherService {
         this.logger.warn('an order got no answer', { host_id: hostId, reason: String(error) }),
       );
     }
+  }
+
+  private async busyAmong(hostIds: readonly number[]): Promise<number[]> {
+    const rows = await this.database.query<{ host_id: number }>(SQL.busy, [hostIds]);
+    return rows.map((row) => row.host_id);
   }
 
   private async work(): Promise<void> {

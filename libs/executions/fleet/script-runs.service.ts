@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { MAX_ID } from '#libs/platform/http/index';
-import { HostsService, type RunnableHost } from '#libs/agents/index';
+import { HostRights, HostsService, type RunnableHost } from '#libs/agents/index';
 import {
   ADHOC_SCRIPT_LIMIT,
   checkScriptContents,
@@ -26,6 +26,7 @@ const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 export class ScriptRunsService {
   constructor(
     private readonly hosts: HostsService,
+    private readonly rights: HostRights,
     private readonly scripts: ScriptsService,
     private readonly contents: ContentsService,
     private readonly policy: RunPolicy,
@@ -97,6 +98,7 @@ export class ScriptRunsService {
     refuseSecretVariables(dto.script_contents ?? '', 'script');
     const named = dto.script_name ? await this.scriptByName(caller, dto.script_name, dto.team_id ?? 0) : null;
     const host = runnable(caller, hostId, found);
+    await this.rights.require(caller, 'script:execute', [host]);
     const script = named ?? (isGiven(dto.script_id) ? await this.scriptById(dto.script_id) : null);
     if (script && script.teamId !== host.teamId) {
       throw new DomainError('invalid', {
