@@ -42,6 +42,7 @@ describe('an API token', () => {
         user_id: await idOf(admin),
         name: 'deploy',
         rights: null,
+        scope: null,
         expires_at: null,
         created_at: expect.stringMatching(/^\d{4}-.*Z$/),
         used_at: null,
