@@ -27,5 +27,5 @@ export {
 } from './labels/label-sets.repository.js';
 export { Label } from './labels/label.entity.js';
 export { type Connected, type KnownAgent, PresenceService } from './presence.service.js';
-export { HostRights, type RightsHost } from './rights/host-rights.service.js';
+export { type CommandLine, HostRights, type RightsHost } from './rights/host-rights.service.js';
 export { type NamedSelection, type Selection, TargetsService, UNKNOWN_TEAM } from './targets.service.js';

@@ -185,3 +185,10 @@ it('GET /api/facts/keys: the keys of every agent’s facts', async () => {
   const { facts } = (await world.client.get(`${AGENT}/web-01`)).body;
   expect(keys).toEqual(expect.arrayContaining(Object.keys(facts)));
 });
+
+it('answers what nobody foresaw in the envelope, too, and without a word about how it is made', async () => {
+  await sql(world.server, 'ALTER TABLE audit RENAME TO hidden');
+  const answer = await world.client.get(`${AGENT}/web-01`);
+  await sql(world.server, 'ALTER TABLE hidden RENAME TO audit');
+  expectError(answer, 500, 'internal error');
+});

@@ -13,6 +13,8 @@ import {
 import { Database } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 
+export { type CommandLine } from '#libs/platform/auth/index';
+
 /** What has to be known of a host to say who may do something there. */
 export interface RightsHost {
   readonly id: number;
