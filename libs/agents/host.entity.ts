@@ -28,6 +28,8 @@ const SEARCH = `lower(hostname || E'\\n' || hardware_serial || E'\\n' || uuid::t
 @Index('hosts_list_enrolled_at', { synchronize: false })
 // For what is sorted by itself: a team's hosts, and what a text is found in.
 @Index('hosts_by_team', { synchronize: false })
+// Every way to name its agent's labels: migration 1790690000000.
+@Index('hosts_agent_labels', { synchronize: false })
 export class Host {
   @PrimaryGeneratedColumn('identity', {
     type: 'integer',

@@ -4,6 +4,7 @@ import { IndexHostLists1790200000000 } from './1790200000000-index-host-lists.js
 import { AddCampaigns1790400000000 } from './1790400000000-add-campaigns.js';
 import { AddLabelsAndQueries1790500000000 } from './1790500000000-add-labels-and-queries.js';
 import { AddPacksAndPolicies1790600000000 } from './1790600000000-add-packs-and-policies.js';
+import { IndexAgentLabels1790690000000 } from './1790690000000-index-agent-labels.js';
 import { AddDrainingAndTokenScopes1790700000000 } from './1790700000000-add-draining-and-token-scopes.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
@@ -14,5 +15,6 @@ export const MIGRATIONS = [
   AddCampaigns1790400000000,
   AddLabelsAndQueries1790500000000,
   AddPacksAndPolicies1790600000000,
+  IndexAgentLabels1790690000000,
   AddDrainingAndTokenScopes1790700000000,
 ];
