@@ -28,4 +28,7 @@ export {
 export { Label } from './labels/label.entity.js';
 export { type Connected, type KnownAgent, PresenceService } from './presence.service.js';
 export { type CommandLine, HostRights, type RightsHost } from './rights/host-rights.service.js';
+export { type SelectedHost } from './selectors/compile-selector.js';
+export { digestOfHosts } from './selectors/digest.js';
+export { type HostSelection, selectableTeams, SelectorsService } from './selectors/selectors.service.js';
 export { type NamedSelection, type Selection, TargetsService, UNKNOWN_TEAM } from './targets.service.js';
