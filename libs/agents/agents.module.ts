@@ -25,6 +25,9 @@ import { OsapiAgentsService } from './osapi/agents.service.js';
 import { PresenceService } from './presence.service.js';
 import { HostRights } from './rights/host-rights.service.js';
 import { TokenLabelsService } from './rights/token-labels.service.js';
+import { PreviewController } from './selectors/preview.controller.js';
+import { PreviewService } from './selectors/preview.service.js';
+import { SelectorsService } from './selectors/selectors.service.js';
 import { TargetsService } from './targets.service.js';
 import { TranslationsService } from './translations.service.js';
 
@@ -37,6 +40,7 @@ import { TranslationsService } from './translations.service.js';
     HostTransfersController,
     EnrolmentController,
     LabelsController,
+    PreviewController,
   ],
   providers: [
     DrainingChanges,
@@ -58,6 +62,8 @@ import { TranslationsService } from './translations.service.js';
     LabelsService,
     OsapiAgentsService,
     PresenceService,
+    PreviewService,
+    SelectorsService,
     TargetsService,
     TokenLabelsService,
     TranslationsService,
@@ -75,6 +81,7 @@ import { TranslationsService } from './translations.service.js';
     LabelMembership,
     LabelSets,
     PresenceService,
+    SelectorsService,
     TargetsService,
   ],
 })

@@ -115,6 +115,25 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
   'GET /readyz': PUBLIC,
   'GET /version': PUBLIC,
 
+  'POST /api/v1/targets/preview': [
+    {
+      what: 'a selector',
+      about: 'list',
+      sample: (world) => ({
+        path: '/api/v1/targets/preview',
+        body: { target: `id in (${world.hosts.near}), sample 5 %` },
+      }),
+    },
+    {
+      what: 'a host',
+      about: 'object',
+      hidden: true,
+      sample: (world, place) => ({
+        path: '/api/v1/targets/preview',
+        body: { target: String(world.hosts[place]) },
+      }),
+    },
+  ],
   'GET /api/v1/fleet/me': [{ about: 'one', sample: at('/api/v1/fleet/me') }],
   'GET /api/v1/fleet/version': [{ about: 'one', sample: at('/api/v1/fleet/version') }],
   'GET /api/v1/fleet/config': [{ about: 'one', sample: at('/api/v1/fleet/config') }],
