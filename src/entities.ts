@@ -1,5 +1,5 @@
 import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/index';
-import { Execution, OutputChunk, Target } from '#libs/executions/index';
+import { Execution, OutputChunk, Rollout, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
 import {
@@ -40,6 +40,7 @@ export const ENTITIES = [
   PolicyResult,
   QueryLabel,
   QueryResult,
+  Rollout,
   SavedQuery,
   Script,
   Session,

@@ -1,6 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { type ExecutionDto, type OutputChunkDto, type TargetDto } from './executions.dto.js';
-import { type ChunkRow, type ExecutionRow, type TargetRow } from './executions.repository.js';
+import {
+  type ChunkRow,
+  type ExecutionRow,
+  type RolloutRow,
+  type TargetRow,
+} from './executions.repository.js';
+import { type RolloutStateDto } from './rollout/rollout.dto.js';
 
 /** The one view of every execution. */
 export function toExecutionDto(execution: ExecutionRow, targets: readonly TargetRow[]): ExecutionDto {
@@ -13,8 +19,18 @@ export function toExecutionDto(execution: ExecutionRow, targets: readonly Target
     created_at: execution.created_at.toISOString(),
     expires_at: execution.expires_at?.toISOString() ?? null,
     content_sha256: execution.content_sha256.toString('hex'),
+    rollout: execution.rollout && toRolloutDto(execution.rollout),
     counts,
     targets: targets.map(toTargetDto),
+  };
+}
+
+function toRolloutDto(row: RolloutRow): RolloutStateDto {
+  const { failures, forgiven, next_at } = row;
+  return {
+    ...row,
+    failures: failures - forgiven,
+    next_at: next_at === null ? null : new Date(next_at).toISOString(),
   };
 }
 

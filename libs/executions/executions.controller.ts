@@ -1,7 +1,9 @@
-import { Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
+  ApiConflictResponse,
+  ApiForbiddenResponse,
   ApiHeader,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -22,6 +24,7 @@ import {
   OutputQueryDto,
 } from './executions.dto.js';
 import { ExecutionsService } from './executions.service.js';
+import { ResumeDto } from './rollout/rollout.dto.js';
 
 const MAX_WAIT_SECONDS = 300;
 
@@ -125,5 +128,27 @@ export class ExecutionsController {
     @Query() { target }: CancelQueryDto,
   ): Promise<ExecutionDto> {
     return this.executions.cancel(caller, uuid, target);
+  }
+
+  /**
+   * Resume a halted rollout
+   *
+   * It goes on where it was halted. Hosts that have failed so far do not count any more: with `max_failures`, or as many as
+   * before, counting begins anew. Whoever resumes must be allowed to on every host that has yet to be reached.
+   */
+  @Post(':uuid/resume')
+  @HttpCode(202)
+  @Allow('execution:resume')
+  @ApiAcceptedResponse({ type: ExecutionDto })
+  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'max_failures makes no sense.' })
+  @ApiForbiddenResponse({ type: ErrorEnvelopeDto, description: 'It reaches hosts where the caller may not.' })
+  @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such execution.' })
+  @ApiConflictResponse({ type: ErrorEnvelopeDto, description: 'It is not halted.' })
+  resume(
+    @CurrentCaller() caller: Caller,
+    @Param('uuid') uuid: string,
+    @Body() dto: ResumeDto,
+  ): Promise<ExecutionDto> {
+    return this.executions.resume(caller, uuid, dto);
   }
 }

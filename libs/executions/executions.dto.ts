@@ -1,6 +1,7 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Matches, ValidateBy } from 'class-validator';
 import { EXECUTION_KINDS, type ExecutionKind } from './execution.entity.js';
+import { RolloutStateDto } from './rollout/rollout.dto.js';
 import { TARGET_STATES, type TargetState } from './states.js';
 
 const whole = (name: string): PropertyDecorator =>
@@ -139,6 +140,9 @@ export class ExecutionDto {
   created_at!: string;
   expires_at!: string | null;
   content_sha256!: string;
+  /** In which waves it spreads over its hosts, and how far it has come; null: over all of them at once. */
+  @ApiProperty({ type: RolloutStateDto, nullable: true })
+  rollout!: RolloutStateDto | null;
   /** State → number of targets; states without targets are left out. */
   counts!: Record<string, number>;
   targets!: TargetDto[];

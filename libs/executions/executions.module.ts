@@ -22,6 +22,8 @@ import { ScriptResultsService } from './fleet/script-results.service.js';
 import { ScriptRunsController } from './fleet/script-runs.controller.js';
 import { ScriptRunsService } from './fleet/script-runs.service.js';
 import { Nudges } from './results/nudges.js';
+import { RolloutsRepository } from './rollout/rollouts.repository.js';
+import { RolloutsService } from './rollout/rollouts.service.js';
 import { StartService } from './start.service.js';
 import { WithdrawalsService } from './withdrawals.service.js';
 
@@ -47,6 +49,8 @@ import { WithdrawalsService } from './withdrawals.service.js';
     Nudges,
     ReaperService,
     ReconcileService,
+    RolloutsRepository,
+    RolloutsService,
     RunPolicy,
     ScriptResultsService,
     ScriptRunsService,

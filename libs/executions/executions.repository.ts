@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform/database/index';
 import { type ReasonCode } from '#libs/protocol/index';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
+import { type RolloutStateDto } from './rollout/rollout.dto.js';
 import { FINAL_STATES, sqlList, type TargetState } from './states.js';
 
 export interface ExecutionRow {
@@ -16,7 +17,15 @@ export interface ExecutionRow {
   options: RunOptions;
   /** The saved script that it was taken from; null: none, or it is gone. */
   script_id: number | null;
+  /** In which waves it spreads; null: all at once. */
+  rollout: RolloutRow | null;
 }
+
+/** As in `RolloutStateDto`; `next_at` in PostgreSQL's words. */
+export type RolloutRow = Omit<RolloutStateDto, 'failures'> & {
+  /** All so far, those that do not count any more among them. */
+  failures: number;
+};
 
 export interface TargetRow {
   id: string;
@@ -75,7 +84,11 @@ export interface ExecutionFilter {
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 const EXECUTION =
-  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options, e.script_id';
+  'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options, e.script_id, r.rollout';
+const ROLLOUT = `LEFT JOIN LATERAL (
+  SELECT jsonb_build_object('state', o.state, 'reason', o.reason, 'wave', o.wave, 'waves', cardinality(o.waves), 'released', o.released,
+    'failures', o.failures, 'forgiven', o.forgiven, 'max_failures', o.max_failures, 'next_at', o.next_at) AS rollout
+  FROM rollouts o WHERE o.execution_id = e.id) r ON true`;
 const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_reason, t.stop_by, t.exit_code, t.signal,
   t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
 const FINAL = sqlList(FINAL_STATES);
@@ -88,8 +101,8 @@ const SQL = {
   // By its own uuid, or a target's.
   find: {
     name: 'execution_find',
-    text: `SELECT ${EXECUTION} FROM executions e WHERE e.uuid = $1
-           UNION ALL SELECT ${EXECUTION} FROM targets t JOIN executions e ON e.id = t.execution_id WHERE t.uuid = $1 LIMIT 1`,
+    text: `SELECT ${EXECUTION} FROM executions e ${ROLLOUT} WHERE e.uuid = $1
+           UNION ALL SELECT ${EXECUTION} FROM targets t JOIN executions e ON e.id = t.execution_id ${ROLLOUT} WHERE t.uuid = $1 LIMIT 1`,
   },
   targets: {
     name: 'targets_of_executions',
@@ -103,6 +116,12 @@ const SQL = {
     name: 'targets_open',
     text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state NOT IN (${FINAL})
              AND ${inScope('host_id', '$3')}) AS open`,
+  },
+  // What a halted rollout holds back goes nowhere until somebody resumes or cancels it.
+  moving: {
+    name: 'targets_moving',
+    text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND state NOT IN (${FINAL}) AND ${inScope('host_id', '$2')}
+             AND NOT (state = 'ready' AND (SELECT r.state = 'halted' FROM rollouts r WHERE r.execution_id = $1) IS TRUE)) AS moving`,
   },
   chunks: {
     name: 'chunks_after',
@@ -155,7 +174,7 @@ export class ExecutionsRepository {
         : []),
     ];
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-    const text = `SELECT ${EXECUTION} FROM executions e ${where} ORDER BY e.id DESC LIMIT $${values.push(filter.limit)}`;
+    const text = `SELECT ${EXECUTION} FROM executions e ${ROLLOUT} ${where} ORDER BY e.id DESC LIMIT $${values.push(filter.limit)}`;
     return this.database.query({ text }, values);
   }
 
@@ -173,6 +192,12 @@ export class ExecutionsRepository {
   async isOpen(executionId: string, targetId: string | null = null, scope: Scope = null): Promise<boolean> {
     const [row] = await this.database.query<{ open: boolean }>(SQL.open, [executionId, targetId, scope]);
     return row?.open ?? false;
+  }
+
+  /** True while a target has yet to end by itself: those that a halted rollout holds back do not. */
+  async isMoving(executionId: string, scope: Scope = null): Promise<boolean> {
+    const [row] = await this.database.query<{ moving: boolean }>(SQL.moving, [executionId, scope]);
+    return row?.moving ?? false;
   }
 
   /** Ascending by seq, from right after the cursor; at most `limit` chunks, and no more after `PAGE_BYTES`. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller, may, teamsWhere } from '#libs/platform/auth/index';
 import { groupBy } from '#libs/platform/batch/index';
-import { Database } from '#libs/platform/database/index';
+import { Database, type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
 import { HostRights, HostsService } from '#libs/agents/index';
@@ -23,7 +23,10 @@ import {
   type TargetRow,
 } from './executions.repository.js';
 import { Nudges } from './results/nudges.js';
-import { IN_FLIGHT_STATES, isFinal, sqlList, UNSENT_STATES } from './states.js';
+import { maxFailuresOf } from './rollout/plan.js';
+import { type ResumeDto } from './rollout/rollout.dto.js';
+import { RolloutsService } from './rollout/rollouts.service.js';
+import { IN_FLIGHT_STATES, isFinal, sqlList, type TargetState, UNSENT_STATES } from './states.js';
 
 const SQL = {
   cancelUnsent: {
@@ -50,6 +53,7 @@ export class ExecutionsService {
     private readonly hosts: HostsService,
     private readonly rights: HostRights,
     private readonly stops: StopsService,
+    private readonly rollouts: RolloutsService,
     private readonly nudges: Nudges,
     private readonly audit: Audit,
   ) {}
@@ -58,11 +62,13 @@ export class ExecutionsService {
   async get(caller: Caller, uuid: string, waitSeconds = 0, signal?: AbortSignal): Promise<ExecutionDto> {
     const { execution, targets, scope } = await this.visible(caller, uuid);
     if (waitSeconds === 0) return toExecutionDto(execution, targets);
-    return toExecutionDto(execution, await this.settled(execution.id, waitSeconds, signal, 'look', scope));
+    const settled = await this.settled(execution.id, waitSeconds, signal, 'look', scope);
+    return toExecutionDto(await this.renewed(execution), settled);
   }
 
   /**
-   * The targets as they are when all of them have ended, the time is over, or the signal aborts.
+   * The targets as they are when all of them have ended or are held back by a halted rollout, the time is over, or the signal
+   * aborts.
    * @param first `listen` when the execution was started just now: nothing can have ended yet
    */
   async settled(
@@ -77,9 +83,12 @@ export class ExecutionsService {
     const until = signal ? AbortSignal.any([limit, signal]) : limit;
     for await (const _ of this.nudges.changes(executionId, until, first)) {
       // Of thousands of targets the rows are read once, at the end.
-      if (targets.length > FEW_TARGETS && (await this.repository.isOpen(executionId, null, scope))) continue;
+      if (targets.length > FEW_TARGETS && (await this.repository.isMoving(executionId, scope))) continue;
       targets = await this.repository.targets([executionId], scope);
-      if (!targets.some(isOpen)) return targets;
+      const open = targets.filter(isOpen);
+      if (open.length === 0) return targets;
+      const waiting = open.every(({ state }) => state === 'ready');
+      if (waiting && !(await this.repository.isMoving(executionId, scope))) return targets;
     }
     return this.repository.targets([executionId], scope);
   }
@@ -157,7 +166,7 @@ export class ExecutionsService {
     const mine = (target ? [target] : targets).filter((t) => may(caller, 'execution:cancel', t.team_id));
     if (mine.length === 0) throw new DomainError('forbidden', 'forbidden', { required: 'execution:cancel' });
     const ids = mine.map((t) => t.id);
-    await this.database.transaction(async (tx) => {
+    const cancel = async (tx: Transaction): Promise<void> => {
       const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [
         ids,
         `cancelled by ${caller.email}`,
@@ -171,11 +180,44 @@ export class ExecutionsService {
       const details = { cancelled: cancelled.length, stopping: stopping.length };
       await this.audit.record(tx, { ...doneBy(caller, 'cancel', details), executionUuid: execution.uuid });
       tx.afterCommit(() => {
-        this.nudges.changed([execution.id]);
+        this.nudges.ended([execution.id]);
         this.stops.send(stopping);
       });
-    });
-    return toExecutionDto(execution, await this.repository.targets([execution.id], scope));
+    };
+    await this.database.transaction((tx) =>
+      execution.rollout ? this.rollouts.during(tx, execution.id, () => cancel(tx)) : cancel(tx),
+    );
+    return this.asItIs(execution, scope);
+  }
+
+  /**
+   * Goes on with a rollout that was halted.
+   * @throws as `visible`; forbidden when the caller may not on every host that is still to be reached; conflict when it is not
+   * halted; malformed
+   */
+  async resume(caller: Caller, uuid: string, { max_failures }: ResumeDto): Promise<ExecutionDto> {
+    const { execution, scope } = await this.visible(caller, uuid);
+    const all = await this.repository.targets([execution.id]);
+    const unsent = all.filter(({ state }) => (UNSENT_STATES as readonly TargetState[]).includes(state));
+    const asked = unsent.length > 0 ? unsent : all;
+    if (!asked.every((t) => may(caller, 'execution:resume', t.team_id)))
+      throw new DomainError('forbidden', 'forbidden');
+    const max =
+      max_failures === undefined || max_failures === null
+        ? undefined
+        : maxFailuresOf(max_failures, all.length);
+    await this.database.transaction((tx) => this.rollouts.resume(tx, caller, execution.id, max));
+    return this.asItIs(execution, scope);
+  }
+
+  private async asItIs(execution: ExecutionRow, scope: Scope): Promise<ExecutionDto> {
+    const renewed = await this.renewed(execution);
+    return toExecutionDto(renewed, await this.repository.targets([execution.id], scope));
+  }
+
+  /** All of an execution is frozen, but its rollout. */
+  private async renewed(execution: ExecutionRow): Promise<ExecutionRow> {
+    return execution.rollout ? ((await this.repository.find(execution.uuid)) ?? execution) : execution;
   }
 
   /**

@@ -5,4 +5,5 @@ export { Execution } from './execution.entity.js';
 export { ExecutionsModule } from './executions.module.js';
 export { ExecutionsService } from './executions.service.js';
 export { OutputChunk } from './output-chunk.entity.js';
+export { Rollout } from './rollout/rollout.entity.js';
 export { Target } from './target.entity.js';

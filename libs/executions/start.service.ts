@@ -12,6 +12,9 @@ import { recordEnds } from './dispatch/ends.js';
 import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import { Nudges } from './results/nudges.js';
+import { opening, type Opening } from './rollout/opening.js';
+import { type RolloutPlan } from './rollout/plan.js';
+import { RolloutsService } from './rollout/rollouts.service.js';
 import { IN_FLIGHT_STATES, sqlList } from './states.js';
 
 /** What is to be run; the dialect has checked its form. */
@@ -28,6 +31,8 @@ export interface StartRequest {
   readonly hostIds: readonly number[];
   /** Those of the hosts that cannot run it: their targets end as `failed_to_start` the moment they come to be. */
   readonly unable?: ReadonlyMap<number, { readonly reason: ReasonCode; readonly message: string }>;
+  /** In which waves the hosts are reached, in the order of their ids; absent, or of one host: all at once. */
+  readonly rollout?: RolloutPlan | undefined;
   readonly timeoutSeconds: number;
   /** Between TERM and KILL. Default 10. */
   readonly graceSeconds?: number;
@@ -68,13 +73,13 @@ const SQL = {
              output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest, script_id)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14, $15) RETURNING id`,
   },
-  // With one host the target's uuid is the execution's. What has a reason not to start has ended.
+  // With one host the target's uuid is the execution's. What has a reason not to start has ended; what is of a later wave waits for it.
   insertTargets: {
     name: 'targets_insert',
     text: `WITH inserted AS (
              INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, expires_at, state, reason, message, finished_at)
              SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, e.expires_at,
-               CASE WHEN h.reason IS NULL THEN 'queued' ELSE 'failed_to_start' END, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
+               CASE WHEN h.reason IS NOT NULL THEN 'failed_to_start' WHEN h.host_id > $6 THEN 'ready' ELSE 'queued' END, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
              FROM executions e, unnest($3::int[], $4::text[], $5::text[]) AS h(host_id, reason, message) WHERE e.uuid = $1 ORDER BY h.host_id
              RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
            )
@@ -122,6 +127,7 @@ export class StartService {
     private readonly audit: Audit,
     private readonly nudges: Nudges,
     private readonly dispatcher: DispatcherService,
+    private readonly rollouts: RolloutsService,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'outputCapBytes' | 'leaseSeconds'>,
   ) {}
 
@@ -189,9 +195,11 @@ export class StartService {
       ]);
       if (known) return known;
       await this.hold(tx, request);
-      const { started, claimed } = await this.insert(tx, caller, request, digest, claim);
+      const waves = openingOf(request);
+      const { started, claimed } = await this.insert(tx, caller, request, digest, claim, waves);
+      const hostIds = waves ? request.hostIds.filter((id) => id <= waves.uptoHost) : request.hostIds;
       tx.afterCommit(() => {
-        if (claimed.length === 0) this.nudges.wake(request.hostIds);
+        if (claimed.length === 0) this.nudges.wake(hostIds);
         else this.dispatcher.sendClaimed(claimed);
       });
       return started;
@@ -242,6 +250,7 @@ export class StartService {
     request: StartRequest,
     digest: Buffer | null,
     claim: boolean,
+    waves: Opening | null,
   ): Promise<{ started: Started; claimed: OrderRow[] }> {
     const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting, refuseWhenBusy } = request;
     const { contents, audit, settings } = this;
@@ -291,8 +300,10 @@ export class StartService {
             hostIds,
             hostIds.map((id) => request.unable?.get(id)?.reason ?? null),
             hostIds.map((id) => request.unable?.get(id)?.message ?? ''),
+            waves?.uptoHost ?? null,
           ]),
       audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
+      waves ? this.rollouts.begin(tx, uuid, waves) : undefined,
     ]);
     if (full) {
       const reason = `cannot queue more than ${maxWaiting} scripts per host`;
@@ -304,9 +315,23 @@ export class StartService {
   }
 }
 
+function openingOf({ rollout, hostIds, unable }: StartRequest): Opening | null {
+  return rollout ? opening(rollout, hostIds, (id) => unable?.has(id) ?? false) : null;
+}
+
 function digestOf(request: StartRequest): Buffer {
-  const { kind, lane, content, stdin, options, hostIds, timeoutSeconds, expiresInSeconds, scriptId } =
-    request;
+  const {
+    kind,
+    lane,
+    content,
+    stdin,
+    options,
+    hostIds,
+    timeoutSeconds,
+    expiresInSeconds,
+    scriptId,
+    rollout,
+  } = request;
   const parts = [
     kind,
     lane,
@@ -317,6 +342,7 @@ function digestOf(request: StartRequest): Buffer {
     timeoutSeconds,
     expiresInSeconds ?? null,
     ...(scriptId === undefined ? [] : [scriptId]),
+    ...(rollout === undefined ? [] : [rollout]),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest();
 }

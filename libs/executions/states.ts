@@ -6,6 +6,7 @@
  *                      └───────┴──────────┴→ expired | cancelled   (dispatched: only on the agent's word)
  *                                         └→ failed_to_start
  * ```
+ * Back from `queued` to `ready` goes what a halted rollout holds back.
  * A fast run goes from `dispatched` to its end in one step; a lease that ends turns whatever is in flight into `lost`.
  */
 export const TARGET_STATES = [
@@ -60,7 +61,7 @@ export const FIRST_STATES: readonly TargetState[] = [
 export const TRANSITIONS: Readonly<Record<TargetState, readonly TargetState[]>> = {
   waiting_approval: ['ready', 'queued', 'denied', 'expired', 'cancelled'],
   ready: ['queued', 'expired', 'cancelled'],
-  queued: ['dispatched', 'expired', 'cancelled'],
+  queued: ['ready', 'dispatched', 'expired', 'cancelled'],
   dispatched: [
     'running',
     'terminating',

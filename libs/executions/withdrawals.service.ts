@@ -63,7 +63,7 @@ export class WithdrawalsService implements OnModuleInit {
 
   private async endOf(tx: Transaction, hostId: number, by: string): Promise<void> {
     const ended = await tx.query<{ execution_id: string }>(SQL.hostRemoved, [hostId, by]);
-    tx.afterCommit(() => this.nudges.changed(ended.map((row) => row.execution_id)));
+    tx.afterCommit(() => this.nudges.ended(ended.map((row) => row.execution_id)));
   }
 
   private async withdraw(tx: Transaction, scriptIds: readonly number[]): Promise<void> {
@@ -72,7 +72,7 @@ export class WithdrawalsService implements OnModuleInit {
     const stopping = await tx.query<WithdrawnRow & StopRow>(SQL.stopInFlight, [scriptIds, WAITED_SECONDS]);
     const all = [...cancelled, ...stopping];
     tx.afterCommit(() => {
-      this.nudges.changed(all.map((row) => row.execution_id));
+      this.nudges.ended(all.map((row) => row.execution_id));
       this.stops.send(stopping);
       this.nudges.wake([...new Set(all.map((row) => row.host_id))]);
     });

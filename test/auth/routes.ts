@@ -195,6 +195,16 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
   'GET /api/v1/executions/{uuid}': [execution()],
   'GET /api/v1/executions/{uuid}/output': [execution('/output')],
   'POST /api/v1/executions/{uuid}/cancel': [execution('/cancel')],
+  'POST /api/v1/executions/{uuid}/resume': [
+    {
+      about: 'object',
+      hidden: true,
+      sample: async (world, place) => ({
+        path: `/api/v1/executions/${await world.haltedRollout(place)}/resume`,
+        body: {},
+      }),
+    },
+  ],
 
   'POST /api/v1/fleet/scripts/run': [
     {

@@ -153,6 +153,16 @@ export class AuthWorld {
     return batch_execution_id as string;
   }
 
+  /** A batch on two hosts of that place, halted before it began: one of them cannot run it. */
+  async haltedRollout(place: Place): Promise<string> {
+    const { id } = await this.newScript(place);
+    const hosts = [await this.newHost(place), await this.newHost(place)];
+    await this.sql('UPDATE hosts SET scripts_enabled = false WHERE id = $1', [hosts[0]]);
+    const body = { script_id: id, host_ids: hosts, max_failures: 0 };
+    const { batch_execution_id } = await this.asAdmin('/api/v1/fleet/scripts/run/batch', body);
+    return batch_execution_id as string;
+  }
+
   /** The id of an API token of that user. */
   async newApiToken(userId: number): Promise<number> {
     const [{ id }] = await this.sql(

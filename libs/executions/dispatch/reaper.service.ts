@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { ReasonCode } from '#libs/protocol/index';
 import { Database } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
+import { RolloutsService } from '../rollout/rollouts.service.js';
 import { IN_FLIGHT_STATES, sqlList, UNSENT_STATES } from '../states.js';
 import { DispatcherService } from './dispatcher.service.js';
 import { recordEnds } from './ends.js';
@@ -17,7 +18,7 @@ const SQL = {
   expireUnsent: {
     name: 'reap_unsent',
     text: `WITH ended AS (
-             UPDATE targets SET state = 'expired', reason = 'expired', message = 'expired before the host came online', finished_at = now()
+             UPDATE targets SET state = 'expired', reason = 'expired', message = CASE state WHEN 'ready' THEN 'expired before its turn came' ELSE 'expired before the host came online' END, finished_at = now()
              WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state IN (${sqlList(UNSENT_STATES)}) ORDER BY id LIMIT ${AT_ONCE})
                AND state IN (${sqlList(UNSENT_STATES)})
              RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
@@ -67,6 +68,7 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
     private readonly dispatcher: DispatcherService,
     private readonly stops: StopsService,
     private readonly settlements: SettlementsService,
+    private readonly rollouts: RolloutsService,
     private readonly nudges: Nudges,
   ) {}
 
@@ -94,17 +96,19 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
   private async tick(): Promise<void> {
     await this.expire();
     await this.endLeases();
+    await this.rollouts.endPauses();
     this.ticks += 1;
     if (this.ticks % SWEEP_EVERY !== 0) return;
     await this.dispatcher.sweep();
     await this.stops.sweep();
+    await this.rollouts.sweep();
     const orphans = await this.database.query<{ execution_id: string }>(SQL.orphans);
-    this.nudges.changed(orphans.map((row) => row.execution_id));
+    this.nudges.ended(orphans.map((row) => row.execution_id));
   }
 
   private async expire(): Promise<void> {
     const expired = await this.database.query<{ execution_id: string }>(SQL.expireUnsent);
-    this.nudges.changed(expired.map((row) => row.execution_id));
+    this.nudges.ended(expired.map((row) => row.execution_id));
     this.stops.send(await this.database.query<StopRow>(SQL.askAboutExpired));
   }
 

@@ -146,7 +146,10 @@ export class SettlementsService {
     const merged = mergeByAttempt(items);
     const mark = this.nudges.mark();
     const rows = await this.database.query<SettledRow>(SQL.settle, parameters(merged));
-    this.nudges.changed(rows.map((row) => row.execution_id));
+    const hasEnded = ({ ord }: SettledRow): boolean => merged[ord]?.end !== undefined;
+    const [ends, words] = [rows.filter(hasEnded), rows.filter((row) => !hasEnded(row))];
+    this.nudges.changed(words.map((row) => row.execution_id));
+    this.nudges.ended(ends.map((row) => row.execution_id));
     const settled = new Map(rows.map((row) => [row.ord, row]));
     // What was asked for while the statement ran may be newer than what it saw, and found the host still taken.
     const free = merged.filter(

@@ -21,6 +21,8 @@ export class BatchRunsController {
    * Run a saved script on many hosts
    *
    * Up to 5000 hosts of the script's team. Hosts that cannot run it are counted as errored; nothing else is held up by them.
+   * With `batch` or `ramp` hosts are reached in waves; with `max_failures` it is halted when more than that many have failed: see the
+   * execution's `rollout`, and resume or cancel it there.
    */
   @Post('run/batch')
   @HttpCode(200)
@@ -29,13 +31,19 @@ export class BatchRunsController {
     type: RunBatchDto,
     examples: {
       'two hosts': { value: { script_id: 1, host_ids: [1, 2] } },
+      'ten at a time, until more than two have failed': {
+        value: { script_id: 1, filters: { team_id: 0 }, batch: 10, max_failures: 2, pause_between: 30 },
+      },
       'all that are online, of no team': {
         value: { script_id: 1, filters: { team_id: 0, status: 'online' } },
       },
     },
   })
   @ApiOkResponse({ type: RunBatchResponseDto })
-  @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'No hosts, or both host_ids and filters.' })
+  @ApiBadRequestResponse({
+    type: ErrorEnvelopeDto,
+    description: 'No hosts, both host_ids and filters, or waves that make no sense.',
+  })
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such script.' })
   @ApiUnprocessableEntityResponse({
     type: ErrorEnvelopeDto,

@@ -13,6 +13,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { MAX_ID } from '#libs/platform/http/index';
+import { RolloutDto } from '../rollout/rollout.dto.js';
 
 /** Which hosts: all that fit every filter that is given. */
 export class BatchFiltersDto {
@@ -41,8 +42,8 @@ export class BatchFiltersDto {
   label_id?: number | null;
 }
 
-/** A saved script, and either `host_ids` or `filters`. */
-export class RunBatchDto {
+/** A saved script, and either `host_ids` or `filters`. Beyond Fleet's contract: in which waves it spreads. */
+export class RunBatchDto extends RolloutDto {
   @ApiPropertyOptional({ type: 'integer', example: 1 })
   @IsOptional()
   @IsInt({ message: 'script_id must be an integer' })

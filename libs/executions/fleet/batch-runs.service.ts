@@ -5,6 +5,7 @@ import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid, MAX_ID } from '#libs/platform/http/index';
 import { ContentsService, type SavedScript, ScriptsService } from '#libs/scripts/index';
+import { planRollout } from '../rollout/plan.js';
 import { type StartRequest, StartService } from '../start.service.js';
 import {
   type BatchFiltersDto,
@@ -33,7 +34,7 @@ export class BatchRunsService {
   /**
    * Hosts that cannot run it are recorded, each with its reason; the others queue it, also where it is queued already.
    * @throws DomainError switched_off, forbidden, not_found (script), malformed (no hosts, or asked for in two ways), invalid
-   * (too many hosts, or hosts of another team)
+   * (too many hosts, or hosts of another team); malformed, too, for waves that make no sense
    */
   async run(caller: Caller, dto: RunBatchDto): Promise<RunBatchResponseDto> {
     await this.policy.checkEnabled();
@@ -51,6 +52,7 @@ export class BatchRunsService {
       scriptId: script.id,
       hostIds: hosts.map((host) => host.id),
       unable: unableAmong(hosts, script),
+      rollout: planRollout(dto, hosts.length),
       timeoutSeconds: await this.policy.timeout(null, script.teamId),
       record: (batch_execution_id) => ({
         act: 'ran_script_batch',

@@ -2,14 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { Watchers } from '#libs/platform/streams/index';
 
 /**
- * Hints that rows have changed, sent after the commit: to the dispatcher by host, to watchers by the internal id of the
- * execution. A lost hint costs time, never truth: sweeps and polls find what it was about.
+ * Hints that rows have changed, sent after the commit: to the dispatcher by host, to watchers and rollouts by the internal id
+ * of the execution. A lost hint costs time, never truth: sweeps and polls find what it was about.
  */
 @Injectable()
 export class Nudges extends Watchers<string> {
   private readonly lastWake = new Map<number, number>();
   private wakes = 0;
   private wakeDispatcher: (hostIds: readonly number[]) => void = () => undefined;
+  private tellRollouts: (executionIds: readonly string[]) => void = () => undefined;
 
   /** These hosts may have work to send, or room for more. */
   wake(hostIds: readonly number[]): void {
@@ -17,6 +18,12 @@ export class Nudges extends Watchers<string> {
     this.wakes += 1;
     for (const id of hostIds) this.lastWake.set(id, this.wakes);
     this.wakeDispatcher(hostIds);
+  }
+
+  /** Targets of these have ended: they have changed, and where hosts take turns it may be the next one's. */
+  ended(executionIds: readonly string[]): void {
+    this.changed(executionIds);
+    this.tellRollouts(executionIds);
   }
 
   /** A point in time, for `wokenSince`. */
@@ -32,5 +39,10 @@ export class Nudges extends Watchers<string> {
   /** The dispatcher listens here. */
   onWake(listener: (hostIds: readonly number[]) => void): void {
     this.wakeDispatcher = listener;
+  }
+
+  /** The rollouts listen here. */
+  onEnd(listener: (executionIds: readonly string[]) => void): void {
+    this.tellRollouts = listener;
   }
 }

@@ -96,6 +96,8 @@ export const ACTS = {
   'agent:read': readers,
   /** Whether a host is given anything new to run. */
   'agent:drain': { global: ['admin'], team: ['admin'] },
+  /** Goes on with a rollout that was halted. */
+  'execution:resume': operators,
 } as const satisfies Record<string, Rule>;
 export type Act = keyof typeof ACTS;
 export const ACT_NAMES = Object.keys(ACTS) as Act[];

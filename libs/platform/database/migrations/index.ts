@@ -6,6 +6,7 @@ import { AddLabelsAndQueries1790500000000 } from './1790500000000-add-labels-and
 import { AddPacksAndPolicies1790600000000 } from './1790600000000-add-packs-and-policies.js';
 import { IndexAgentLabels1790690000000 } from './1790690000000-index-agent-labels.js';
 import { AddDrainingAndTokenScopes1790700000000 } from './1790700000000-add-draining-and-token-scopes.js';
+import { AddRollouts1790710000000 } from './1790710000000-add-rollouts.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   AddPacksAndPolicies1790600000000,
   IndexAgentLabels1790690000000,
   AddDrainingAndTokenScopes1790700000000,
+  AddRollouts1790710000000,
 ];
