@@ -62,10 +62,10 @@ export class RolloutDto {
       'Hosts that have been reached after each wave, rising. What is left after the last step goes on in waves of its size.',
   })
   @IsOptional()
-  @share('ramp must hold whole numbers from 1 on, or percentages such as "10%"', 1, true)
+  @IsArray({ message: 'ramp must be an array' })
   @ArrayMinSize(1, { message: 'ramp must have a step' })
   @ArrayMaxSize(MAX_STEPS, { message: `ramp must have at most ${MAX_STEPS} steps` })
-  @IsArray({ message: 'ramp must be an array' })
+  @share('ramp must hold whole numbers from 1 on, or percentages such as "10%"', 1, true)
   ramp?: (number | string)[] | null;
 
   @ApiPropertyOptional(FAILURES_DOCS)
@@ -81,9 +81,9 @@ export class RolloutDto {
     description: 'Seconds between the end of a wave and the beginning of the next.',
   })
   @IsOptional()
-  @Max(MAX_PAUSE_SECONDS, { message: `pause_between must be at most ${MAX_PAUSE_SECONDS}` })
-  @Min(0, { message: 'pause_between must not be negative' })
   @IsInt({ message: 'pause_between must be a whole number of seconds' })
+  @Min(0, { message: 'pause_between must not be negative' })
+  @Max(MAX_PAUSE_SECONDS, { message: `pause_between must be at most ${MAX_PAUSE_SECONDS}` })
   pause_between?: number | null;
 }
 

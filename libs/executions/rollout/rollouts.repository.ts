@@ -27,9 +27,9 @@ export interface StandingRow {
   more: boolean;
 }
 
-/** Ended badly: neither with exit code 0, nor because somebody wanted it to end. */
+/** Ended badly: neither with exit code 0, nor because somebody wanted it to end. What could not start has been counted at the beginning. */
 const FAILED = `t.state IN (${sqlList(FINAL_STATES)}) AND t.state <> 'cancelled' AND NOT (t.state = 'finished' AND t.exit_code IS NOT DISTINCT FROM 0)
-  AND NOT (t.state = 'killed' AND t.stop_reason IS NOT NULL)`;
+  AND NOT (t.state = 'killed' AND t.stop_reason IS NOT NULL) AND NOT (t.state = 'failed_to_start' AND t.attempt_id IS NULL)`;
 
 // As rows are compared by both columns, no index but that of (execution, host) fits.
 const above = (host: string): string => `(t.execution_id, t.host_id) > (r.execution_id, ${host})`;
