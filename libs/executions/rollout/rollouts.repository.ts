@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform/database/index';
-import { FINAL_STATES, sqlList } from '../states.js';
+import { FINAL_STATES, sqlList, TARGET_STATES } from '../states.js';
 import { type Opening } from './opening.js';
 import { type RolloutState } from './rollout.dto.js';
 
@@ -31,11 +31,12 @@ export interface StandingRow {
 const FAILED = `t.state IN (${sqlList(FINAL_STATES)}) AND t.state <> 'cancelled' AND NOT (t.state = 'finished' AND t.exit_code IS NOT DISTINCT FROM 0)
   AND NOT (t.state = 'killed' AND t.stop_reason IS NOT NULL) AND NOT (t.state = 'failed_to_start' AND t.attempt_id IS NULL)`;
 
-// As rows are compared by both columns, no index but that of (execution, host) fits.
-const above = (host: string): string => `(t.execution_id, t.host_id) > (r.execution_id, ${host})`;
-const upTo = (host: string): string => `(t.execution_id, t.host_id) <= (r.execution_id, ${host})`;
-const IN_WAVE = `${above('r.after_host')} AND ${upTo('r.upto_host')}`;
-const BEYOND = `${above('r.upto_host')} AND ${upTo('2147483647')}`;
+/** Targets `t` of an execution on hosts with ids in that range. As rows are compared by both columns, no index but that of (execution, host) fits. */
+const between = (execution: string, after: string, upTo = '2147483647'): string =>
+  `(t.execution_id, t.host_id) > (${execution}, ${after}) AND (t.execution_id, t.host_id) <= (${execution}, ${upTo})`;
+const ASKED = between('$1::bigint', '$2::int', '$3::int');
+/** Worded so that the index over all that is queued anywhere does not fit. */
+const QUEUED = `t.state NOT IN (${sqlList(TARGET_STATES.filter((state) => state !== 'queued'))})`;
 
 const SQL = {
   insert: {
@@ -54,17 +55,18 @@ const SQL = {
            CROSS JOIN LATERAL (
              SELECT (count(*) FILTER (WHERE ${FAILED}))::int AS failed, (count(*) FILTER (WHERE t.state NOT IN (${sqlList(FINAL_STATES)})))::int AS open,
                (count(*) FILTER (WHERE t.state IN ('ready', 'queued')))::int AS unsent
-             FROM targets t WHERE ${IN_WAVE}
+             FROM targets t WHERE ${between('r.execution_id', 'r.after_host', 'r.upto_host')}
            ) w
-           LEFT JOIN LATERAL (SELECT t.host_id FROM targets t WHERE ${BEYOND} AND t.state = 'ready' ORDER BY t.execution_id, t.host_id LIMIT 1) b ON true
+           LEFT JOIN LATERAL (
+             SELECT t.host_id FROM targets t WHERE ${between('r.execution_id', 'r.upto_host')} AND t.state = 'ready' ORDER BY t.execution_id, t.host_id LIMIT 1
+           ) b ON true
            WHERE r.execution_id = $1 AND r.state <> 'done'`,
   },
   // The next hosts that are still there to be reached: who dropped out before their turn takes nobody's place.
   release: {
     name: 'rollout_release',
     text: `WITH wave AS (
-             SELECT t.id FROM rollouts r JOIN targets t ON ${BEYOND}
-             WHERE r.execution_id = $1 AND t.state = 'ready' ORDER BY t.execution_id, t.host_id LIMIT $2 FOR UPDATE OF t
+             SELECT t.id FROM targets t WHERE ${between('$1::bigint', '$2::int')} AND t.state = 'ready' ORDER BY t.execution_id, t.host_id LIMIT $3 FOR UPDATE
            )
            UPDATE targets t SET state = 'queued' FROM wave WHERE t.id = wave.id AND t.state = 'ready' RETURNING t.host_id`,
   },
@@ -76,11 +78,11 @@ const SQL = {
   },
   holdBack: {
     name: 'rollout_hold_back',
-    text: `UPDATE targets t SET state = 'ready' FROM rollouts r WHERE r.execution_id = $1 AND ${IN_WAVE} AND t.state = 'queued'`,
+    text: `UPDATE targets t SET state = 'ready' WHERE ${ASKED} AND ${QUEUED}`,
   },
   letGo: {
     name: 'rollout_let_go',
-    text: `UPDATE targets t SET state = 'queued' FROM rollouts r WHERE r.execution_id = $1 AND ${IN_WAVE} AND t.state = 'ready' RETURNING t.host_id`,
+    text: `UPDATE targets t SET state = 'queued' WHERE ${ASKED} AND t.state = 'ready' RETURNING t.host_id`,
   },
   halted: {
     name: 'rollout_halted',
@@ -94,7 +96,11 @@ const SQL = {
     name: 'rollout_done',
     text: `UPDATE rollouts SET state = 'done', reason = NULL, next_at = NULL, failures = $2 WHERE execution_id = $1 AND state <> 'done'`,
   },
-  failures: { name: 'rollout_failures', text: 'UPDATE rollouts SET failures = $2 WHERE execution_id = $1' },
+  // By itself, without the lock: of two that count at once the one who has seen more is right.
+  failures: {
+    name: 'rollout_failures',
+    text: `UPDATE rollouts SET failures = $2 WHERE execution_id = $1 AND wave = $3 AND failures < $2 AND state <> 'done'`,
+  },
   resumed: {
     name: 'rollout_resumed',
     text: `UPDATE rollouts SET state = 'running', reason = NULL, failures = $2, forgiven = $2, max_failures = $3 WHERE execution_id = $1 AND state = 'halted'`,
@@ -145,7 +151,11 @@ export class RolloutsRepository {
 
   /** Moves the next wave into its hosts' queues; the hosts, empty when nobody is left to be reached. */
   async release(tx: Transaction, row: StandingRow): Promise<number[]> {
-    const moved = await tx.query<{ host_id: number }>(SQL.release, [row.execution_id, row.next_size]);
+    const moved = await tx.query<{ host_id: number }>(SQL.release, [
+      row.execution_id,
+      row.upto_host,
+      row.next_size,
+    ]);
     const hosts = moved.map(({ host_id }) => host_id);
     if (hosts.length === 0) return hosts;
     await tx.query(SQL.released, [
@@ -160,14 +170,14 @@ export class RolloutsRepository {
 
   /** What has not been sent goes back out of the queues. */
   async halt(tx: Transaction, row: StandingRow, reason: string): Promise<void> {
-    await tx.query(SQL.holdBack, [row.execution_id]);
+    await tx.query(SQL.holdBack, waveOf(row));
     await tx.query(SQL.halted, [row.execution_id, reason, row.failures]);
   }
 
   /** What was held back goes into the queues again; the hosts. */
   async resume(tx: Transaction, row: StandingRow, maxFailures: number | null): Promise<number[]> {
     await tx.query(SQL.resumed, [row.execution_id, row.failures, maxFailures]);
-    const moved = await tx.query<{ host_id: number }>(SQL.letGo, [row.execution_id]);
+    const moved = await tx.query<{ host_id: number }>(SQL.letGo, waveOf(row));
     return moved.map(({ host_id }) => host_id);
   }
 
@@ -179,8 +189,9 @@ export class RolloutsRepository {
     await tx.query(SQL.done, [row.execution_id, row.failures]);
   }
 
-  async countFailures(tx: Transaction, row: StandingRow): Promise<void> {
-    await tx.query(SQL.failures, [row.execution_id, row.failures]);
+  /** Stores how many have failed so far, for people to see. */
+  async countFailures(row: StandingRow): Promise<void> {
+    await this.database.query(SQL.failures, [row.execution_id, row.failures, row.wave]);
   }
 
   /** All that are not done. */
@@ -193,4 +204,8 @@ export class RolloutsRepository {
     const rows = await this.database.query<{ execution_id: string }>(SQL.due);
     return rows.map((row) => row.execution_id);
   }
+}
+
+function waveOf(row: StandingRow): unknown[] {
+  return [row.execution_id, row.after_host, row.upto_host];
 }
