@@ -24,6 +24,7 @@ export interface StandingRow {
   due: boolean;
   open: number;
   unsent: number;
+  /** True, too, where it does not matter: while the wave is open and the threshold far. */
   more: boolean;
 }
 
@@ -45,21 +46,21 @@ const SQL = {
            SELECT id, $2::int[], $3, $4, $5, $6, $7, 0, $8, $9, $10, $10 FROM executions WHERE uuid = $1 RETURNING execution_id`,
   },
   lock: { name: 'rollout_lock', text: 'SELECT 1 FROM rollouts WHERE execution_id = $1 FOR UPDATE' },
-  // Reads the targets of one wave, however many have been before.
+  // Reads the targets of one wave, however many have been before; what lies beyond only when it matters whether there is anything.
   standing: {
     name: 'rollout_standing',
     text: `SELECT r.execution_id, e.uuid AS execution_uuid, r.state, r.wave, r.after_host, r.upto_host, r.waves[r.wave + 1] AS next_size, r.pause_seconds,
              r.max_failures, r.failures AS failures_stored, r.failures_before + w.failed AS failures, r.forgiven, coalesce(r.next_at <= now(), false) AS due,
-             w.open, w.unsent, b.host_id IS NOT NULL AS more
+             w.open, w.unsent,
+             CASE WHEN w.open > 0 AND r.failures_before + w.failed - r.forgiven <= coalesce(r.max_failures, 2147483647) THEN true ELSE EXISTS (
+               SELECT 1 FROM targets t WHERE ${between('r.execution_id', 'r.upto_host')} AND t.state = 'ready'
+             ) END AS more
            FROM rollouts r JOIN executions e ON e.id = r.execution_id
            CROSS JOIN LATERAL (
              SELECT (count(*) FILTER (WHERE ${FAILED}))::int AS failed, (count(*) FILTER (WHERE t.state NOT IN (${sqlList(FINAL_STATES)})))::int AS open,
                (count(*) FILTER (WHERE t.state IN ('ready', 'queued')))::int AS unsent
              FROM targets t WHERE ${between('r.execution_id', 'r.after_host', 'r.upto_host')}
            ) w
-           LEFT JOIN LATERAL (
-             SELECT t.host_id FROM targets t WHERE ${between('r.execution_id', 'r.upto_host')} AND t.state = 'ready' ORDER BY t.execution_id, t.host_id LIMIT 1
-           ) b ON true
            WHERE r.execution_id = $1 AND r.state <> 'done'`,
   },
   // The next hosts that are still there to be reached: who dropped out before their turn takes nobody's place.
