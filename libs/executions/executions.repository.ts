@@ -45,6 +45,7 @@ export interface TargetRow {
   exit_code: number | null;
   signal: number | null;
   created_at: Date;
+  dispatched_at: Date | null;
   started_at: Date | null;
   finished_at: Date | null;
   duration_ms: string | null;
@@ -83,17 +84,20 @@ export interface ExecutionFilter {
 /** Bytes of output in one page: an answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-const EXECUTION =
+/** Columns of an ExecutionRow, for statements with `e` as the execution, followed by `ROLLOUT`. */
+export const EXECUTION =
   'e.id, e.uuid, e.kind, e.requested_by_email, e.content_sha256, e.created_at, e.expires_at, e.timeout_seconds, e.options, e.script_id, r.rollout';
-const ROLLOUT = `LEFT JOIN LATERAL (
+/** Where the execution's rollout stands, for the columns above. */
+export const ROLLOUT = `LEFT JOIN LATERAL (
   SELECT jsonb_build_object('state', o.state, 'reason', o.reason, 'wave', o.wave, 'waves', cardinality(o.waves), 'released', o.released,
     'failures', o.failures, 'forgiven', o.forgiven, 'max_failures', o.max_failures, 'next_at', o.next_at) AS rollout
   FROM rollouts o WHERE o.execution_id = e.id) r ON true`;
 const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_reason, t.stop_by, t.exit_code, t.signal,
-  t.created_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
+  t.created_at, t.dispatched_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
 const FINAL = sqlList(FINAL_STATES);
 
-function inScope(hostId: string, scope: string): string {
+/** SQL: the host is of one of these teams, or all hosts count. */
+export function inScope(hostId: string, scope: string): string {
   return `(${scope}::int[] IS NULL OR EXISTS (SELECT 1 FROM hosts s WHERE s.id = ${hostId} AND s.team_id = ANY(${scope}::int[])))`;
 }
 
@@ -134,12 +138,6 @@ const SQL = {
                ORDER BY c.seq LIMIT $5
              ) page
            ) bounded WHERE upto - octet_length(data) < $6 ORDER BY seq`,
-  },
-  tail: {
-    name: 'chunks_tail',
-    text: `SELECT data FROM (
-             SELECT chunk_no, data, sum(length(data)) OVER (ORDER BY chunk_no DESC) AS upto FROM output_chunks WHERE target_id = $1
-           ) c WHERE upto - length(data) < $2 ORDER BY chunk_no`,
   },
 };
 
@@ -210,11 +208,5 @@ export class ExecutionsRepository {
     scope: Scope,
   ): Promise<ChunkRow[]> {
     return this.database.query(SQL.chunks, [executionId, after, targetId, stream, limit, PAGE_BYTES, scope]);
-  }
-
-  /** The last bytes of a target's output, both streams in order of arrival: whole chunks, so a little more than asked for. */
-  async tail(targetId: string, bytes: number): Promise<Buffer> {
-    const rows = await this.database.query<{ data: Buffer }>(SQL.tail, [targetId, bytes]);
-    return Buffer.concat(rows.map((row) => row.data));
   }
 }

@@ -1,31 +1,6 @@
-import { type TargetRow } from '../executions.repository.js';
 import { TARGET_STATES } from '../states.js';
+import { targetRow as target } from '../testing/target-row.js';
 import { toScriptOutcome } from './script-outcome.js';
-
-const target = (fields: Partial<TargetRow>): TargetRow => ({
-  id: '1',
-  uuid: '',
-  execution_id: '1',
-  host_id: 1,
-  host_uuid: '',
-  hostname: 'web-1',
-  team_id: null,
-  state: 'finished',
-  reason: null,
-  message: '',
-  stop_reason: null,
-  stop_by: null,
-  exit_code: null,
-  signal: null,
-  created_at: new Date(0),
-  started_at: null,
-  finished_at: null,
-  duration_ms: null,
-  stdout_bytes: '0',
-  stderr_bytes: '0',
-  dropped_bytes: '0',
-  ...fields,
-});
 
 describe('toScriptOutcome', () => {
   it.each([

@@ -4,6 +4,7 @@ import { notFound } from '#libs/platform/errors/index';
 import { isUuid } from '#libs/platform/http/index';
 import { ContentsService } from '#libs/scripts/index';
 import { ExecutionsRepository, type TargetRow } from '../executions.repository.js';
+import { OutputTailsRepository } from '../results/output-tails.repository.js';
 import { type ScriptOutcome, toScriptOutcome } from './script-outcome.js';
 import { type ScriptResultDto } from './script-runs.dto.js';
 
@@ -17,6 +18,7 @@ export class ScriptResultsService {
   constructor(
     private readonly repository: ExecutionsRepository,
     private readonly contents: ContentsService,
+    private readonly tails: OutputTailsRepository,
   ) {}
 
   /**
@@ -55,20 +57,10 @@ export class ScriptResultsService {
   ): Promise<{ output: string; runtime: number; truncated: boolean }> {
     const written = Number(target.stdout_bytes) + Number(target.stderr_bytes);
     const ran = outcome.output === null;
-    const tail = ran
-      ? await this.repository.tail(target.id, OUTPUT_TAIL_BYTES)
-      : Buffer.from(outcome.output ?? '');
     return {
-      output: lastText(tail, OUTPUT_TAIL_BYTES),
+      output: ran ? await this.tails.both(target.id, OUTPUT_TAIL_BYTES) : (outcome.output ?? ''),
       runtime: Math.round(Number(target.duration_ms ?? 0) / 1000),
       truncated: target.dropped_bytes !== '0' || written > OUTPUT_TAIL_BYTES,
     };
   }
-}
-
-/** At most the last `bytes` as text, not beginning in the middle of a character. */
-function lastText(buffer: Buffer, bytes: number): string {
-  let start = Math.max(0, buffer.length - bytes);
-  while (start > 0 && start < buffer.length && ((buffer[start] ?? 0) & 0xc0) === 0x80) start += 1;
-  return buffer.subarray(start).toString('utf8');
 }

@@ -13,8 +13,8 @@ import {
 } from '@nestjs/swagger';
 import { type Request, type Response } from 'express';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { DomainError } from '#libs/platform/errors/index';
 import { closed, ErrorEnvelopeDto } from '#libs/platform/http/index';
+import { idempotencyKey } from '../idempotency-key.js';
 import { ScriptResultsService } from './script-results.service.js';
 import {
   RunScriptDto,
@@ -77,13 +77,7 @@ export class ScriptRunsController {
     @Body() dto: RunScriptDto,
     @Headers('Idempotency-Key') key?: string,
   ): Promise<RunScriptResponseDto> {
-    if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new DomainError('malformed', {
-        name: 'Idempotency-Key',
-        reason: 'must have 1 to 255 visible ASCII characters',
-      });
-    }
-    return this.runs.run(caller, dto, key);
+    return this.runs.run(caller, dto, idempotencyKey(key));
   }
 
   /**
