@@ -17,6 +17,14 @@ import { type RolloutPlan } from './rollout/plan.js';
 import { RolloutsService } from './rollout/rollouts.service.js';
 import { IN_FLIGHT_STATES, sqlList } from './states.js';
 
+/** Why nothing is started on a host. */
+export interface Unable {
+  /** `denied`: the caller may not; default `failed_to_start`: the host cannot. */
+  readonly state?: 'failed_to_start' | 'denied';
+  readonly reason: ReasonCode;
+  readonly message: string;
+}
+
 /** What is to be run; the dialect has checked its form. */
 export interface StartRequest {
   readonly kind: ExecutionKind;
@@ -29,8 +37,8 @@ export interface StartRequest {
   readonly scriptId?: number | undefined;
   /** One target each; the caller may run this on all of them. */
   readonly hostIds: readonly number[];
-  /** Those of the hosts that cannot run it: their targets end as `failed_to_start` the moment they come to be. */
-  readonly unable?: ReadonlyMap<number, { readonly reason: ReasonCode; readonly message: string }>;
+  /** Those of the hosts that cannot run it: their targets have ended the moment they come to be. */
+  readonly unable?: ReadonlyMap<number, Unable> | undefined;
   /** In which waves the hosts are reached, in the order of their ids; absent, or of one host: all at once. */
   readonly rollout?: RolloutPlan | undefined;
   readonly timeoutSeconds: number;
@@ -41,6 +49,8 @@ export interface StartRequest {
   /** Default: the setting. */
   readonly leaseSeconds?: number;
   readonly idempotencyKey?: string | undefined;
+  /** What the key stands for, as JSON, where the same request may mean other hosts the next time; default: content, options and hosts. */
+  readonly asked?: unknown;
   /** Refuse when a host has this many targets of the serial lane waiting. */
   readonly maxWaiting?: number;
   /** Refuse when a host has anything of the serial lane that has not ended, with these words. */
@@ -79,8 +89,8 @@ const SQL = {
     text: `WITH inserted AS (
              INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, expires_at, state, reason, message, finished_at)
              SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, e.expires_at,
-               CASE WHEN h.reason IS NOT NULL THEN 'failed_to_start' WHEN h.host_id > $6 THEN 'ready' ELSE 'queued' END, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
-             FROM executions e, unnest($3::int[], $4::text[], $5::text[]) AS h(host_id, reason, message) WHERE e.uuid = $1 ORDER BY h.host_id
+               h.state, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
+             FROM executions e, unnest($3::int[], $4::text[], $5::text[], $6::text[]) AS h(host_id, state, reason, message) WHERE e.uuid = $1 ORDER BY h.host_id
              RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
            )
            ${recordEnds('inserted')}`,
@@ -151,6 +161,14 @@ export class StartService {
     }
   }
 
+  /**
+   * What an earlier request with this key has started: it is the answer, whatever has become of the hosts since.
+   * @throws DomainError conflict: the key stands for another request
+   */
+  async startedBefore(caller: Caller, key: string | undefined, asked: unknown): Promise<Started | null> {
+    return key === undefined ? null : this.findByKey(this.database, caller, key, digestOfAsked(asked));
+  }
+
   /** @throws DomainError invalid_conflict when the request's saved script waits or runs on its host */
   async refuseQueued(request: StartRequest, tx: Pick<Transaction, 'query'> = this.database): Promise<void> {
     const { scriptId, hostIds, refuseWhenQueued } = request;
@@ -191,7 +209,7 @@ export class StartService {
       // The turn comes first: with an idempotency key, what was stored meanwhile is the answer and no reason to refuse.
       const [, known] = await Promise.all([
         this.takeTurn(tx, request),
-        this.findByKey(tx, caller, request, digest),
+        this.findByKey(tx, caller, request.idempotencyKey, digest),
       ]);
       if (known) return known;
       await this.hold(tx, request);
@@ -207,15 +225,15 @@ export class StartService {
   }
 
   private async findByKey(
-    tx: Transaction,
+    tx: Pick<Transaction, 'query'>,
     caller: Caller,
-    request: StartRequest,
+    key: string | undefined,
     digest: Buffer | null,
   ): Promise<Started | null> {
     if (digest === null) return null;
     const [row] = await tx.query<{ id: string; uuid: string; request_digest: Buffer }>(SQL.byKey, [
       caller.userId,
-      request.idempotencyKey,
+      key,
     ]);
     if (!row) return null;
     if (!row.request_digest.equals(digest)) {
@@ -298,9 +316,9 @@ export class StartService {
             uuid,
             lane,
             hostIds,
+            hostIds.map((id) => firstState(id, request.unable?.get(id), waves)),
             hostIds.map((id) => request.unable?.get(id)?.reason ?? null),
             hostIds.map((id) => request.unable?.get(id)?.message ?? ''),
-            waves?.uptoHost ?? null,
           ]),
       audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
       waves ? this.rollouts.begin(tx, uuid, waves) : undefined,
@@ -319,7 +337,18 @@ function openingOf({ rollout, hostIds, unable }: StartRequest): Opening | null {
   return rollout ? opening(rollout, hostIds, (id) => unable?.has(id) ?? false) : null;
 }
 
+/** What has a reason not to start has ended; what is of a later wave waits for it. */
+function firstState(
+  hostId: number,
+  unable: Unable | undefined,
+  waves: Opening | null,
+): 'queued' | 'ready' | 'failed_to_start' | 'denied' {
+  if (unable !== undefined) return unable.state ?? 'failed_to_start';
+  return waves && hostId > waves.uptoHost ? 'ready' : 'queued';
+}
+
 function digestOf(request: StartRequest): Buffer {
+  if (request.asked !== undefined) return digestOfAsked(request.asked);
   const {
     kind,
     lane,
@@ -344,5 +373,9 @@ function digestOf(request: StartRequest): Buffer {
     ...(scriptId === undefined ? [] : [scriptId]),
     ...(rollout === undefined ? [] : [rollout]),
   ];
-  return createHash('sha256').update(JSON.stringify(parts)).digest();
+  return digestOfAsked(parts);
+}
+
+function digestOfAsked(asked: unknown): Buffer {
+  return createHash('sha256').update(JSON.stringify(asked)).digest();
 }

@@ -46,8 +46,8 @@ export const IN_FLIGHT_STATES = ['dispatched', 'running', 'terminating'] as cons
 export const UNSENT_STATES = ['waiting_approval', 'ready', 'queued'] as const;
 
 /**
- * How a target comes to be; `dispatched` when its host is free at that very moment, `failed_to_start` when it is one of
- * many hosts and cannot run this.
+ * How a target comes to be; `dispatched` when its host is free at that very moment, `failed_to_start` when its host cannot run
+ * this, `denied` when the caller may not run it there, but on others.
  */
 export const FIRST_STATES: readonly TargetState[] = [
   'waiting_approval',
@@ -55,6 +55,7 @@ export const FIRST_STATES: readonly TargetState[] = [
   'queued',
   'dispatched',
   'failed_to_start',
+  'denied',
 ];
 
 /** From → to. Everything not named here is forbidden; `finalState` ends have no way out. */

@@ -41,5 +41,11 @@ export const ReasonCode = {
   scriptWithdrawn: 'script_withdrawn',
   /** The host was removed. */
   hostRemoved: 'host_removed',
+  /** The host was away, and the request was not to wait for it. */
+  hostOffline: 'host_offline',
+  /** The host is being drained: it is given nothing new. */
+  hostDraining: 'host_draining',
+  /** Whoever asked may not run this on that host; the message says which rule refuses. */
+  denied: 'denied',
 } as const;
 export type ReasonCode = (typeof ReasonCode)[keyof typeof ReasonCode];
