@@ -16,6 +16,7 @@ import {
   fleetVersions,
   methodsAt,
   numericIds,
+  osapiVersions,
   type RouteLayer,
 } from '#libs/platform/http/index';
 import { createLogger, PinoLoggerService } from '#libs/platform/logging/index';
@@ -89,6 +90,7 @@ export function configure(
     }),
   );
   app.use(fleetVersions);
+  app.use(osapiVersions);
   app.useWebSocketAdapter(new SocketIoAdapter(app, settings.heartbeatSeconds));
   const express: Express = app.getHttpAdapter().getInstance();
   express.param('id', numericIds);

@@ -10,6 +10,7 @@ import {
   Unique,
 } from 'typeorm';
 import { Script } from '#libs/scripts/index';
+import { type RolloutDto } from './rollout/rollout.dto.js';
 
 export const EXECUTION_KINDS = ['script', 'command', 'shell', 'exec_session', 'instance'] as const;
 export type ExecutionKind = (typeof EXECUTION_KINDS)[number];
@@ -30,12 +31,30 @@ export interface RunOptions {
   team_id?: number;
   /** The caller waits for the result: Fleet words its answers differently. */
   sync?: true;
+  /** osapi's target as it was asked for: a name, `_all`, a label, an expression. */
+  target?: string;
+  /** One host of many: it moves on while nothing has started, and the last target counts. */
+  any?: true;
+  /** Hosts that are away get it when they are back. */
+  queue?: true;
+  /** Seconds, when asked for. */
+  expires_in?: number;
+  /** How it spreads over its hosts, as it was asked for. */
+  rollout?: RolloutDto;
+  /** Uuid of the execution that this repeats. */
+  retry_of?: string;
 }
 
 /** One request to run something, on one or more hosts; frozen when it is made. */
 @Entity('executions')
 @Unique('executions_uuid', ['uuid'])
 @Check('executions_kind', `kind IN ('script', 'command', 'shell', 'exec_session', 'instance')`)
+// Jobs are the executions of these kinds that nobody has deleted: for their list and its counts, migration 1790720000000.
+@Index('executions_jobs', ['id'], { where: `kind IN ('command', 'shell') AND removed_at IS NULL` })
+@Index('executions_jobs_status', ['jobStatus', 'id'], {
+  where: `kind IN ('command', 'shell') AND removed_at IS NULL`,
+})
+@Index('executions_retries', { synchronize: false })
 @Index('executions_idempotency', ['requestedBy', 'idempotencyKey'], {
   unique: true,
   where: 'idempotency_key IS NOT NULL',
@@ -106,6 +125,14 @@ export class Execution {
   /** Number of the newest output chunk; numbering is gapless because writers queue on this row. */
   @Column({ type: 'bigint', name: 'last_seq', default: 0 })
   lastSeq!: string;
+
+  /** osapi's status of a job that has ended, once somebody has listed it; it never changes again. */
+  @Column({ type: 'text', name: 'job_status', nullable: true })
+  jobStatus!: string | null;
+
+  /** When it was deleted as a job; the ledger keeps it. */
+  @Column({ type: 'timestamptz', name: 'removed_at', nullable: true })
+  removedAt!: Date | null;
 
   @Index('executions_created_at')
   @Column({ type: 'timestamptz', name: 'created_at', default: () => 'now()' })

@@ -21,7 +21,16 @@ import { RunPolicy } from './fleet/run-policy.js';
 import { ScriptResultsService } from './fleet/script-results.service.js';
 import { ScriptRunsController } from './fleet/script-runs.controller.js';
 import { ScriptRunsService } from './fleet/script-runs.service.js';
+import { AnyHostService } from './osapi/any-host.service.js';
+import { CommandTargetsService } from './osapi/command-targets.service.js';
+import { CommandsController } from './osapi/commands.controller.js';
+import { CommandsService } from './osapi/commands.service.js';
+import { JobRetriesService } from './osapi/job-retries.service.js';
+import { JobsController } from './osapi/jobs.controller.js';
+import { JobsRepository } from './osapi/jobs.repository.js';
+import { JobsService } from './osapi/jobs.service.js';
 import { Nudges } from './results/nudges.js';
+import { OutputTailsRepository } from './results/output-tails.repository.js';
 import { RolloutsRepository } from './rollout/rollouts.repository.js';
 import { RolloutsService } from './rollout/rollouts.service.js';
 import { StartService } from './start.service.js';
@@ -33,20 +42,29 @@ import { WithdrawalsService } from './withdrawals.service.js';
   controllers: [
     ActivitiesController,
     BatchRunsController,
+    CommandsController,
     ExecutionsController,
     HostScriptsController,
+    JobsController,
     ScriptRunsController,
   ],
   providers: [
     ActivitiesRepository,
     ActivitiesService,
+    AnyHostService,
     BatchRunsRepository,
     BatchRunsService,
+    CommandTargetsService,
+    CommandsService,
     DispatcherService,
     ExecutionsRepository,
     ExecutionsService,
     HostScriptsService,
+    JobRetriesService,
+    JobsRepository,
+    JobsService,
     Nudges,
+    OutputTailsRepository,
     ReaperService,
     ReconcileService,
     RolloutsRepository,

@@ -78,7 +78,7 @@ export class ExecutionsService {
     first: 'look' | 'listen' = 'look',
     scope: Scope = null,
   ): Promise<TargetRow[]> {
-    const limit = AbortSignal.timeout(seconds * 1000);
+    const limit = AbortSignal.timeout(Math.round(seconds * 1000));
     let targets: TargetRow[] = [];
     const until = signal ? AbortSignal.any([limit, signal]) : limit;
     for await (const _ of this.nudges.changes(executionId, until, first)) {
@@ -165,7 +165,13 @@ export class ExecutionsService {
     const target = wantedTarget(execution, targets, uuid, parameter);
     const mine = (target ? [target] : targets).filter((t) => may(caller, 'execution:cancel', t.team_id));
     if (mine.length === 0) throw new DomainError('forbidden', 'forbidden', { required: 'execution:cancel' });
-    const ids = mine.map((t) => t.id);
+    await this.cancelTargets(caller, execution, mine);
+    return this.asItIs(execution, scope);
+  }
+
+  /** As `cancel`, for targets of which it is known that the caller may end them. */
+  async cancelTargets(caller: Caller, execution: ExecutionRow, targets: readonly TargetRow[]): Promise<void> {
+    const ids = targets.map((t) => t.id);
     const cancel = async (tx: Transaction): Promise<void> => {
       const cancelled = await tx.query<{ id: string }>(SQL.cancelUnsent, [
         ids,
@@ -187,7 +193,6 @@ export class ExecutionsService {
     await this.database.transaction((tx) =>
       execution.rollout ? this.rollouts.during(tx, execution.id, () => cancel(tx)) : cancel(tx),
     );
-    return this.asItIs(execution, scope);
   }
 
   /**

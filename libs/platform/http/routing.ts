@@ -10,6 +10,12 @@ export function fleetVersions(request: Request, _response: Response, next: NextF
   next();
 }
 
+/** osapi's commands have had two addresses: `/node` is the documented one, `/api/node` the one its clients use now. */
+export function osapiVersions(request: Request, _response: Response, next: NextFunction): void {
+  request.url = request.url.replace(/^\/api\/node(?=[/?]|$)/, '/node');
+  next();
+}
+
 /** What Express keeps per route, as far as it is looked at here. */
 export interface RouteLayer {
   readonly route?: { readonly methods: Readonly<Record<string, boolean>> };

@@ -1,6 +1,15 @@
-import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, Injectable, SetMetadata, ValidationPipe } from '@nestjs/common';
 import { type ValidationError } from 'class-validator';
 import { DomainError, type FieldProblem } from '../errors/index.js';
+
+const OPTIONAL_BODY = 'muster:optional-body';
+
+/** A request without a body is one with an empty object. */
+export const OptionalBody = (): ClassDecorator => SetMetadata(OPTIONAL_BODY, true);
+
+function mayBeAbsent(metatype: unknown): boolean {
+  return typeof metatype === 'function' && Reflect.getMetadata(OPTIONAL_BODY, metatype) === true;
+}
 
 /** Checks DTOs; what is missing or of the wrong type or shape is answered as `malformed`, naming each field. */
 @Injectable()
@@ -17,6 +26,8 @@ export class DtoPipe extends ValidationPipe {
     if (metadata.type === 'query') refuseNul(value);
     // Ids in paths have pipes of their own: Nest would make 1 of `0x1` before they look.
     if (metadata.type === 'param') return value;
+    if (metadata.type === 'body' && value === undefined && mayBeAbsent(metadata.metatype))
+      return super.transform({}, metadata);
     if (metadata.type === 'body' && metadata.metatype && !isObject(value)) {
       throw new DomainError(
         'malformed',

@@ -7,6 +7,7 @@ import { AddPacksAndPolicies1790600000000 } from './1790600000000-add-packs-and-
 import { IndexAgentLabels1790690000000 } from './1790690000000-index-agent-labels.js';
 import { AddDrainingAndTokenScopes1790700000000 } from './1790700000000-add-draining-and-token-scopes.js';
 import { AddRollouts1790710000000 } from './1790710000000-add-rollouts.js';
+import { AddJobs1790720000000 } from './1790720000000-add-jobs.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   IndexAgentLabels1790690000000,
   AddDrainingAndTokenScopes1790700000000,
   AddRollouts1790710000000,
+  AddJobs1790720000000,
 ];
