@@ -93,11 +93,12 @@ for (const [route, cases] of Object.entries(ROUTES)) {
             const answer = await api.request(method, path, body);
             const expected = allowed(act, who, one.about, place);
             // Somebody who may do this nowhere is refused before anything is looked up.
-            const refusal = one.hidden && allowed(actOf(route), who, 'list', place) ? 404 : 403;
+            const unseen = one.hidden === true ? 404 : one.hidden;
+            const refusal = unseen !== undefined && allowed(actOf(route), who, 'list', place) ? unseen : 403;
             const right = expected
               ? ![401, 403].includes(answer.status) && answer.status < 500
               : answer.status === refusal;
-            if (!right || (expected && one.hidden && answer.status === 404))
+            if (!right || (expected && answer.status === unseen))
               wrong.push(
                 `${who.name}, ${place}: ${answer.status}, expected ${expected ? 'to be let in' : refusal} ${JSON.stringify(answer.body).slice(0, 120)}`,
               );

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
+import { COMMAND_ROUTES } from './command-routes.js';
 import { LIVE_QUERY_ROUTES } from './live-query-routes.js';
 import { QUERY_ROUTES } from './query-routes.js';
 import { SPEC_ROUTES } from './spec-routes.js';
@@ -23,8 +24,8 @@ export interface RouteCase {
    * team will do; `one`: there is one for the whole installation.
    */
   readonly about: 'object' | 'list' | 'one';
-  /** What the caller may not see looks as if it did not exist: 404 instead of 403. */
-  readonly hidden?: true;
+  /** What the caller may not see looks as if it did not exist: 404, or the status given, instead of 403. */
+  readonly hidden?: true | 400;
   /** null: there is no such object in this place. */
   readonly sample: (world: AuthWorld, place: Place, who: Who) => Promise<Sample | null> | Sample | null;
 }
@@ -324,6 +325,7 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
     },
   ],
 
+  ...COMMAND_ROUTES,
   ...QUERY_ROUTES,
   ...LIVE_QUERY_ROUTES,
   ...SPEC_ROUTES,

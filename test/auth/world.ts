@@ -145,6 +145,13 @@ export class AuthWorld {
     return { hostId, executionId: execution_id as string };
   }
 
+  /** A command that waits for a host of that place. */
+  async waitingJob(place: Place): Promise<string> {
+    const path = `/node/${await this.newHost(place)}/command/exec`;
+    const { job_id } = await this.asAdmin(path, { command: 'true', queue: true, wait: 0 });
+    return job_id as string;
+  }
+
   /** A batch that waits for a host of that place. */
   async waitingBatch(place: Place): Promise<string> {
     const { id } = await this.newScript(place);
