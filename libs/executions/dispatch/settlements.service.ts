@@ -49,9 +49,11 @@ const NOT_IN_FLIGHT = sqlList(
  * that may still change, in id order; output is numbered per execution under the lock of the execution's row, so that
  * numbers become visible in order and without gaps; chunks that came before (an acknowledgement was lost) are left out.
  *
- * Its plan is made once per connection, maybe while the tables are empty and every index looks equally good. So it
- * leaves no choice: a row is found by its attempt's index, never among its host's history (IS NOT DISTINCT FROM uses no
- * index) or among all that is in flight (NOT IN proves no partial index), and a chunk by target and number together.
+ * Its plan is made once per connection, maybe while the tables are empty and every index looks equally good, or when a few
+ * hundred rows look cheap enough to be read all. So it leaves no choice: a row is found for each report by itself (a join
+ * with all reports would be planned as a walk along all targets), by its attempt and then by id and host together,
+ * which is exact in whatever index; never among all that is in flight (NOT IN proves no partial index); and a chunk by
+ * target and number together.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
  * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks.
  */
@@ -61,11 +63,16 @@ const SQL = {
     text: `
       WITH open AS (
         SELECT t.id, t.execution_id, r.*
-        FROM jsonb_to_recordset($1::jsonb) AS r(
-          ord int, attempt_id uuid, host_id int, first int, last int, started_at timestamptz, state text, reason text, message text, exit_code int,
-          signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int)
-        JOIN targets t ON t.attempt_id = r.attempt_id AND t.host_id IS NOT DISTINCT FROM r.host_id
-        WHERE t.state NOT IN (${NOT_IN_FLIGHT}) ORDER BY t.id FOR UPDATE OF t
+        FROM (
+          SELECT *, (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
+          FROM jsonb_to_recordset($1::jsonb) AS r(
+            ord int, attempt_id uuid, host_id int, first int, last int, started_at timestamptz, state text, reason text, message text, exit_code int,
+            signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int)
+          ORDER BY target_id
+        ) r CROSS JOIN LATERAL (
+          SELECT t.id, t.execution_id FROM targets t
+          WHERE t.id = r.target_id AND t.host_id = r.host_id AND t.attempt_id = r.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT}) FOR UPDATE
+        ) t
       ), fresh AS (
         SELECT o.execution_id, count(*) AS count, array_agg(o.id ORDER BY o.id, c.ord) AS targets, array_agg(c.no ORDER BY o.id, c.ord) AS nos,
           array_agg(c.stream ORDER BY o.id, c.ord) AS streams, array_agg(c.at ORDER BY o.id, c.ord) AS ats, array_agg(c.data ORDER BY o.id, c.ord) AS datas
@@ -89,7 +96,7 @@ const SQL = {
         reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
         stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
         dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk)
-      FROM open o WHERE t.id = o.id
+      FROM open o WHERE t.id = o.id AND t.host_id = o.host_id
       RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), recorded AS (
         ${recordEnds('settled')}
