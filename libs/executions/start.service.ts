@@ -4,7 +4,7 @@ import { type Lane, type ReasonCode } from '#libs/protocol/index';
 import { Audit, doneBy } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
-import { Database, type Transaction, violated } from '#libs/platform/database/index';
+import { Database, refusal, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
 import { DispatcherService, ONE_SERIAL_IN_FLIGHT } from './dispatch/dispatcher.service.js';
@@ -110,13 +110,14 @@ const SQL = {
   },
   waiting: {
     name: 'targets_waiting',
-    text: `SELECT host_id FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state = 'queued' GROUP BY host_id HAVING count(*) >= $2 LIMIT 1`,
+    text: `SELECT refuse('full') FROM (SELECT 1 FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state = 'queued'
+           GROUP BY host_id HAVING count(*) >= $2 LIMIT 1) full_queue`,
   },
   busy: {
     name: 'targets_busy',
     // Two questions, each with an index of its own: one for both would read the host's whole history. No EXISTS: of two of
     // those the planner makes one look at all that waits or runs anywhere.
-    text: `SELECT h.id AS host_id FROM unnest($1::int[]) AS h(id)
+    text: `SELECT refuse('busy') FROM unnest($1::int[]) AS h(id)
            WHERE (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state = 'queued' LIMIT 1)
               OR (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)}) LIMIT 1) LIMIT 1`,
   },
@@ -287,11 +288,11 @@ export class StartService {
       },
     };
     // Sent together: none of them needs the other's result.
-    const [[full], [busy], , [execution], claimed] = await Promise.all([
+    const said = Promise.all([
       maxWaiting === undefined || refuseWhenBusy !== undefined
         ? []
-        : tx.query<{ host_id: number }>(SQL.waiting, [hostIds, maxWaiting]),
-      refuseWhenBusy === undefined ? [] : tx.query<{ host_id: number }>(SQL.busy, [hostIds]),
+        : tx.query(SQL.waiting, [hostIds, maxWaiting]),
+      refuseWhenBusy === undefined ? [] : tx.query(SQL.busy, [hostIds]),
       contents.put(tx, content),
       tx.query<{ id: string }>(SQL.insertExecution, [
         uuid,
@@ -323,11 +324,10 @@ export class StartService {
       audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
       waves ? this.rollouts.begin(tx, uuid, waves) : undefined,
     ]);
-    if (full) {
-      const reason = `cannot queue more than ${maxWaiting} scripts per host`;
-      throw new DomainError('invalid_conflict', { name: 'script_id', reason });
-    }
-    if (busy) throw new DomainError('invalid_conflict', { name: 'script_id', reason: refuseWhenBusy ?? '' });
+    tx.commitAlong();
+    const [, , , [execution], claimed] = await said.catch((error: unknown) => {
+      throw refusedFor(request, refusal(error)) ?? error;
+    });
     if (!execution) throw new Error('INSERT … RETURNING gave no row');
     return { started: { id: execution.id, uuid, created: true }, claimed };
   }
@@ -345,6 +345,17 @@ function firstState(
 ): 'queued' | 'ready' | 'failed_to_start' | 'denied' {
   if (unable !== undefined) return unable.state ?? 'failed_to_start';
   return waves && hostId > waves.uptoHost ? 'ready' : 'queued';
+}
+
+/** The error for a refusal that a statement found. */
+function refusedFor(
+  { maxWaiting, refuseWhenBusy }: StartRequest,
+  why: string | undefined,
+): DomainError | null {
+  if (why === undefined) return null;
+  const reason =
+    why === 'busy' ? (refuseWhenBusy ?? '') : `cannot queue more than ${maxWaiting} scripts per host`;
+  return new DomainError('invalid_conflict', { name: 'script_id', reason });
 }
 
 function digestOf(request: StartRequest): Buffer {

@@ -14,6 +14,7 @@ export interface Statement {
 export class Transaction {
   private readonly effects: (() => void)[] = [];
   private gathering = false;
+  private commit: Promise<unknown> | null = null;
 
   constructor(private readonly client: PoolClient) {}
 
@@ -38,9 +39,24 @@ export class Transaction {
     });
   }
 
+  /**
+   * Everything has been said and nothing is left to decide: COMMIT leaves together with the last statements and costs no
+   * round trip of its own. When one of them fails, PostgreSQL makes a ROLLBACK of it (`refuse(reason)` lets a statement fail).
+   */
+  commitAlong(): void {
+    this.commit = this.query({ text: 'COMMIT' });
+    // Whoever waits for the statements hears of what went wrong, and hears it first.
+    this.commit.catch(() => undefined);
+  }
+
   /** Nudges and publications: run after the commit, dropped on rollback. They must not throw. */
   afterCommit(effect: () => void): void {
     this.effects.push(effect);
+  }
+
+  /** Only for `Database`: commits, unless that is under way; then waits for it. */
+  async finish(): Promise<void> {
+    await (this.commit ?? this.client.query('COMMIT'));
   }
 
   /** Only for `Database`. */
@@ -73,7 +89,7 @@ export class Database {
         // Not awaited by itself: it leaves together with the first statements.
         const begun = tx.query({ text: 'BEGIN' });
         const [result] = await Promise.all([work(tx), begun]);
-        await client.query('COMMIT');
+        await tx.finish();
         tx.committed();
         return result;
       } catch (error) {
@@ -125,6 +141,11 @@ export function sqlState(error: unknown): string | undefined {
   const code =
     (error as { code?: unknown }).code ?? (error as { driverError?: { code?: unknown } }).driverError?.code;
   return typeof code === 'string' ? code : undefined;
+}
+
+/** Why a statement refused (`refuse(reason)`); undefined for every other error. */
+export function refusal(error: unknown): string | undefined {
+  return sqlState(error) === 'MU001' ? (error as Error).message : undefined;
 }
 
 /** The constraint that a unique violation broke; undefined for every other error. */

@@ -8,6 +8,7 @@ import { IndexAgentLabels1790690000000 } from './1790690000000-index-agent-label
 import { AddDrainingAndTokenScopes1790700000000 } from './1790700000000-add-draining-and-token-scopes.js';
 import { AddRollouts1790710000000 } from './1790710000000-add-rollouts.js';
 import { AddJobs1790720000000 } from './1790720000000-add-jobs.js';
+import { AddRefuse1790730000000 } from './1790730000000-add-refuse.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   AddDrainingAndTokenScopes1790700000000,
   AddRollouts1790710000000,
   AddJobs1790720000000,
+  AddRefuse1790730000000,
 ];
