@@ -324,7 +324,8 @@ export class StartService {
       audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
       waves ? this.rollouts.begin(tx, uuid, waves) : undefined,
     ]);
-    tx.commitAlong();
+    // A rollout may find out that it is halted before it has begun, and says so in this transaction.
+    if (!waves) tx.commitAlong();
     const [, , , [execution], claimed] = await said.catch((error: unknown) => {
       throw refusedFor(request, refusal(error)) ?? error;
     });
