@@ -39,6 +39,7 @@ describe('an execution', () => {
       created_at: time,
       expires_at: null,
       content_sha256: createHash('sha256').update('exit 3').digest('hex'),
+      rollout: null,
       counts: { finished: 1 },
       targets: [target],
     });

@@ -58,7 +58,7 @@ const reaches = (id: string, state: string): Promise<ExecutionDto> =>
   until(
     async () => {
       const execution = await look(id);
-      return execution.rollout?.state === state && execution;
+      return execution.rollout?.state === state ? execution : undefined;
     },
     { timeout: 20_000, what: `${id} is ${state}` },
   );
@@ -112,7 +112,7 @@ it('goes from wave to wave, each after all of the one before has ended', async (
   await until(() => readFileSync(file('order'), 'utf8') === '1\n2\n');
   const between = await until(async () => {
     const execution = await look(id);
-    return execution.targets[1]?.state === 'finished' && execution;
+    return execution.targets[1]?.state === 'finished' ? execution : undefined;
   });
   expect(statesOf(between)).toEqual([
     'finished',

@@ -32,7 +32,7 @@ const done = (uuid: string): Promise<ExecutionDto> =>
   until(
     async () => {
       const execution = await look(uuid);
-      return execution.rollout?.state === 'done' && execution;
+      return execution.rollout?.state === 'done' ? execution : undefined;
     },
     { timeout: 30_000, what: `the end of ${uuid}` },
   );
@@ -88,7 +88,7 @@ describe('a server that dies between two waves', () => {
     const { counts: seen } = await until(
       async () => {
         const execution = await look(uuid);
-        return execution.rollout?.state === state && execution;
+        return execution.rollout?.state === state ? execution : undefined;
       },
       { timeout: 30_000, what: state },
     );

@@ -162,7 +162,7 @@ describe('nonsense is malformed, and its field is named', () => {
   ])('%s: %j', (name, dto) => {
     const problemsOf = (): unknown => {
       try {
-        return planRollout(dto as RolloutDto, 10);
+        return planRollout(dto, 10);
       } catch (error) {
         return error instanceof DomainError && [error.code, error.problems.map((p) => p.name)];
       }
