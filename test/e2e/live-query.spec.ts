@@ -328,12 +328,14 @@ describe('asked and waited for', () => {
   });
 
   it('needs SQL and a host', async () => {
-    expectProblem(
-      await world.client.post(`/api/v1/fleet/hosts/${world.host.id}/query`, { query: ' ' }),
-      400,
-      'base',
-      'query is required',
-    );
+    for (const query of [' ', null])
+      for (const host of [`${world.host.id}`, `identifier/${world.host.uuid}`])
+        expectProblem(
+          await world.client.post(`/api/v1/fleet/hosts/${host}/query`, { query }),
+          400,
+          'base',
+          'query is required',
+        );
     const unknown = await world.client.post('/api/v1/fleet/hosts/999999/query', { query: 'select 1' });
     expectProblem(unknown, 400, 'base', /^host not found: 999999: /);
   });

@@ -37,10 +37,10 @@ export class SyncQueriesController {
   runSaved(
     @CurrentCaller() caller: Caller,
     @Param('id', IdPipe) id: number,
-    @Body() { host_ids = [] }: RunSavedQueryDto,
+    @Body() { host_ids }: RunSavedQueryDto,
     @Req() request: Request,
   ): Promise<RunSavedQueryResponseDto> {
-    return this.queries.runSaved(caller, id, host_ids, closed(request));
+    return this.queries.runSaved(caller, id, host_ids ?? [], closed(request));
   }
 
   /** Run SQL on one host and wait for the answer; an offline host is answered at once */
@@ -53,10 +53,10 @@ export class SyncQueriesController {
   runOnHost(
     @CurrentCaller() caller: Caller,
     @Param('id', IdPipe) id: number,
-    @Body() { query = '' }: HostQueryDto,
+    @Body() { query }: HostQueryDto,
     @Req() request: Request,
   ): Promise<HostQueryResponseDto> {
-    return this.queries.runOnHost(caller, id, query, closed(request));
+    return this.queries.runOnHost(caller, id, query ?? '', closed(request));
   }
 
   /** As by id; the host by its hostname, uuid or hardware serial */
@@ -69,9 +69,9 @@ export class SyncQueriesController {
   runOnIdentified(
     @CurrentCaller() caller: Caller,
     @Param('identifier') identifier: string,
-    @Body() { query = '' }: HostQueryDto,
+    @Body() { query }: HostQueryDto,
     @Req() request: Request,
   ): Promise<HostQueryResponseDto> {
-    return this.queries.runOnIdentified(caller, identifier, query, closed(request));
+    return this.queries.runOnIdentified(caller, identifier, query ?? '', closed(request));
   }
 }

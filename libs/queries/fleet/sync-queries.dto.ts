@@ -11,7 +11,7 @@ export class RunSavedQueryDto {
   @IsArray({ message: 'host_ids must be an array of integers' })
   @IsInt({ each: true, message: 'host_ids must be an array of integers' })
   @ArrayMaxSize(100_000, { message: 'host_ids has too many elements' })
-  host_ids?: number[];
+  host_ids?: number[] | null;
 }
 
 export class HostQueryDto {
@@ -19,7 +19,7 @@ export class HostQueryDto {
   @IsOptional()
   @IsString({ message: 'query must be a string' })
   @MaxLength(Limits.querySql, { message: `query must have at most ${Limits.querySql} characters` })
-  query?: string;
+  query?: string | null;
 }
 
 export class HostResultDto {
