@@ -36,6 +36,15 @@ const ENVELOPE = {
   ]),
 };
 
+/** osapi's, at its paths. */
+const speaksOsapi = (path: string): boolean =>
+  /^\/(api\/)?node\/|^\/api\/(job|agent|facts)(\/|\?|$)/.test(path);
+const osapiEnvelope = (status: number) => ({
+  error: expect.stringMatching(/\S/),
+  details: expect.stringMatching(/\S/),
+  code: status,
+});
+
 const withToken = () => ({ authorization: `Bearer ${world.client.bearer}` });
 const get = (path: string, headers: Record<string, string> = withToken()) =>
   raw(world.server, 'GET', path, { headers });
@@ -89,7 +98,9 @@ describe('a method that a path does not serve', () => {
       )) {
         const answer = await raw(world.server, other, concrete, { headers: withToken() });
         expect({ other, concrete, status: answer.status }).toEqual({ other, concrete, status: 405 });
-        expect(answer.body).toEqual({ ...ENVELOPE, message: 'Method Not Allowed' });
+        expect(answer.body).toEqual(
+          speaksOsapi(concrete) ? osapiEnvelope(405) : { ...ENVELOPE, message: 'Method Not Allowed' },
+        );
         expect(answer.headers.get('allow')?.split(', ')).toContain(method);
       }
     }
@@ -191,7 +202,9 @@ describe('the API document', () => {
           expect({ name, code, content: answer.content }).toEqual({ name, code, content: expect.anything() });
         // 408 is no error in Fleet's contract: the body is that of a result which is not there yet.
         if (/^[45]/.test(code) && code !== '408')
-          expect(JSON.stringify(answer.content ?? name)).toContain('#/components/schemas/ErrorEnvelopeDto');
+          expect(JSON.stringify(answer.content ?? name)).toContain(
+            `#/components/schemas/${speaksOsapi(path) ? 'OsapiErrorDto' : 'ErrorEnvelopeDto'}`,
+          );
       }
     }
   });
@@ -317,7 +330,13 @@ describe('malformed requests to every route', () => {
         body,
       });
       asked.set(path, (asked.get(path) ?? 0) + 1);
-      const envelope = typeof answer.body.message === 'string' && Array.isArray(answer.body.errors);
+      const { message, errors, error, details, code } = answer.body;
+      const envelope = speaksOsapi(path)
+        ? error !== '' &&
+          details !== '' &&
+          [error, details].every((text) => typeof text === 'string') &&
+          code === answer.status
+        : typeof message === 'string' && Array.isArray(errors);
       if (answer.status >= 500 || (answer.status >= 400 && !envelope))
         broken.push(`${answer.status} ${method} ${target} ${body?.toString() ?? ''}`);
     }
