@@ -1,6 +1,8 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { type CancelOptions } from './commands/cancel.command.js';
-import { type HostsOptions, type TransferOptions } from './commands/hosts.command.js';
+import { addExec } from './commands/exec.definition.js';
+import { addHosts } from './commands/hosts.definition.js';
+import { addJobs } from './commands/jobs.definition.js';
 import { type LoginOptions } from './commands/login.command.js';
 import { type LogsOptions } from './commands/logs.command.js';
 import { addQuery } from './commands/query.definition.js';
@@ -21,7 +23,7 @@ import { line, printable, styled } from './terminal/io.js';
 /** @returns the process's exit code */
 export async function run(args: readonly string[], context: Context, version: string): Promise<number> {
   let exitCode: number = ExitCode.ok;
-  const program = buildProgram(context, version, (code) => (exitCode = code));
+  const program = buildProgram(args, context, version, (code) => (exitCode = code));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -41,7 +43,12 @@ function tell(error: unknown, { io }: Context): number {
   return error instanceof CliError ? error.exitCode : ExitCode.failure;
 }
 
-function buildProgram(context: Context, version: string, done: (exitCode: number) => void): Command {
+function buildProgram(
+  args: readonly string[],
+  context: Context,
+  version: string,
+  done: (exitCode: number) => void,
+): Command {
   const { io } = context;
   const program = new Command('muster')
     .description('Runs scripts on every host you own, and hears every answer.')
@@ -115,32 +122,7 @@ function buildProgram(context: Context, version: string, done: (exitCode: number
       done(await whoami(context, options));
     });
 
-  const hostsCommand = server(program.command('hosts').description('the hosts and which of them are online'))
-    // Its own options come before `transfer`, those of `transfer` after it.
-    .enablePositionalOptions()
-    .option('--team <team>', 'of this team only; none: of no team')
-    .addOption(new Option('--status <status>', 'of this status only').choices(['online', 'offline']))
-    .option('--json', 'one JSON document')
-    .addHelpText(
-      'after',
-      example(
-        'muster hosts --status online --team Web',
-        "muster hosts --json | jq '.hosts[].hostname'",
-        'muster hosts transfer web-1 web-2 --team Web',
-      ),
-    )
-    .action(async (options: HostsOptions) => {
-      const { hosts } = await import('./commands/hosts.command.js');
-      done(await hosts(context, options));
-    });
-  server(hostsCommand.command('transfer').description('move hosts to a team: all of them, or none'))
-    .argument('<host...>', 'id, uuid or hostname')
-    .requiredOption('--team <team>', 'where to; none: to no team')
-    .addHelpText('after', example('muster hosts transfer web-1 web-2 --team Web'))
-    .action(async (names: string[], options: TransferOptions) => {
-      const { transferHosts } = await import('./commands/hosts.command.js');
-      done(await transferHosts(context, names, options));
-    });
+  addHosts(program, context, done);
 
   server(program.command('run-script').description('run a script on a host, as if it ran here'))
     .argument('[script...]', 'the script itself, after --')
@@ -164,9 +146,12 @@ signal n; 1 server or network, 2 usage.`,
       done(await runScript(context, words, options));
     });
 
+  addExec(program, context, done, args);
   addScripts(program, context, done);
   addQuery(program, context, done);
   addSpecs(program, context, done);
+
+  addJobs(program, context, done);
 
   server(program.command('logs').description('the output of an execution'))
     .argument('<execution-id>')

@@ -14,6 +14,7 @@ import {
   type SavedQuery,
   type StartedCampaign,
 } from './campaign-shapes.js';
+import { CommandsApi } from './commands-api.js';
 import { list, number, readAnswer, record, string } from './read.js';
 import {
   type Execution,
@@ -75,6 +76,11 @@ export class MusterApi {
   /** The fleet as files. */
   get specs(): SpecsApi {
     return new SpecsApi(this.http);
+  }
+
+  /** Commands on hosts, and the jobs that they are. */
+  get commands(): CommandsApi {
+    return new CommandsApi(this.http);
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -192,6 +198,12 @@ export class MusterApi {
 
   async cancel(id: string, target?: string): Promise<void> {
     await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/cancel`, { query: { target } });
+  }
+
+  /** Goes on with one that was halted. */
+  async resume(id: string): Promise<Execution> {
+    const answer = await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/resume`);
+    return this.read(() => readExecution(answer, 'execution'));
   }
 
   /** Saved queries of a team, or of no team, with this text in their names. */

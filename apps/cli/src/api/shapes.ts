@@ -134,9 +134,35 @@ function readTarget(value: unknown, at: string): Target {
   };
 }
 
+/** How far an execution that goes from wave to wave has come. */
+export interface Rollout {
+  /** `running`, `pausing` between two waves, `halted`, or `done`. */
+  state: string;
+  /** Why it was halted, for people. */
+  reason: string | undefined;
+  /** Counts from 1. */
+  wave: number;
+  waves: number;
+  /** When the next wave begins, while it pauses. */
+  nextAt: string | undefined;
+}
+
+function readRollout(value: unknown, at: string): Rollout {
+  const raw = record(value, at);
+  return {
+    state: string(raw['state'], `${at}.state`),
+    reason: optional(raw['reason'], string, `${at}.reason`) || undefined,
+    wave: optional(raw['wave'], number, `${at}.wave`) ?? 0,
+    waves: optional(raw['waves'], number, `${at}.waves`) ?? 0,
+    nextAt: optional(raw['next_at'], string, `${at}.next_at`),
+  };
+}
+
 export interface Execution {
   id: string;
   targets: Target[];
+  /** Absent: everything was sent at once. */
+  rollout: Rollout | undefined;
   raw: Raw;
 }
 
@@ -145,6 +171,7 @@ export function readExecution(value: unknown, at: string): Execution {
   return {
     id: string(raw['id'], `${at}.id`),
     targets: list(raw['targets'], readTarget, `${at}.targets`),
+    rollout: optional(raw['rollout'], readRollout, `${at}.rollout`),
     raw,
   };
 }

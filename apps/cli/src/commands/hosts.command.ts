@@ -75,6 +75,19 @@ export function transferHosts(
   });
 }
 
+/** @param on false: it takes work again */
+export function drainHost(
+  context: Context,
+  name: string,
+  on: boolean,
+  options: ConnectionOptions,
+): Promise<number> {
+  return withApi(context, options, async (api) => {
+    line(context.io.stdout, printable(await api.commands.drain(name, on)));
+    return 0;
+  });
+}
+
 async function filterOf(api: MusterApi, { team, status }: HostsOptions): Promise<HostFilter> {
   const [teamId] =
     team === undefined ? [] : team === NO_TEAM ? [0] : await api.idsOf([{ type: 'team', identifier: team }]);

@@ -1,10 +1,9 @@
-import { type MusterApi } from '../api/muster-api.js';
-import { type Chunk } from '../api/shapes.js';
 import { type ConnectionOptions, type Context, withApi } from '../connect.js';
 import { CollectedOutput } from '../output/collected-output.js';
 import { followOutput } from '../output/follow-output.js';
 import { describeOutcome } from '../output/outcome.js';
 import { OutputWriter } from '../output/output-writer.js';
+import { storedOutput } from '../output/stored-output.js';
 import { line } from '../terminal/io.js';
 import { Progress } from '../terminal/progress.js';
 
@@ -39,15 +38,4 @@ export function logs(context: Context, executionId: string, options: LogsOptions
     else for (const text of final.targets.map(describeOutcome)) if (text !== undefined) progress.note(text);
     return 0;
   });
-}
-
-/** What is there by now, page by page. */
-async function* storedOutput(api: MusterApi, executionId: string): AsyncGenerator<Chunk, void> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await api.output(executionId, after);
-    yield* page.chunks;
-    if (page.done || page.chunks.length === 0 || page.next === undefined || page.next === after) return;
-    after = page.next;
-  }
 }

@@ -3,10 +3,12 @@ import { type MusterApi } from '../api/muster-api.js';
 import { type Execution, type Host, isFinal, type Target } from '../api/shapes.js';
 import { type ConnectionOptions, type Context, withApi } from '../connect.js';
 import { CliError, ExitCode, UsageError } from '../errors.js';
+import { cancelOnInterrupt } from '../output/cancel-on-interrupt.js';
 import { CollectedOutput } from '../output/collected-output.js';
 import { followOutput } from '../output/follow-output.js';
-import { describeDuration, describeOutcome, exitCodeOf } from '../output/outcome.js';
+import { exitCodeOf } from '../output/outcome.js';
 import { OutputWriter } from '../output/output-writer.js';
+import { tellEnd } from '../output/tell-end.js';
 import { type Io, line, readAllText } from '../terminal/io.js';
 import { Progress } from '../terminal/progress.js';
 
@@ -79,7 +81,7 @@ async function watch(
   const writer = new OutputWriter(io, undefined, options.quiet);
   const ending = new AbortController();
   const status = showState(api, host, executionId, progress, ending.signal);
-  const interrupted = cancelOnInterrupt(context, api, executionId, ending);
+  const interrupted = cancelOnInterrupt(io, api, executionId, ending);
   try {
     const chunks = followOutput(api, executionId, {
       signal: ending.signal,
@@ -115,13 +117,6 @@ function onlyTarget(execution: Execution, executionId: string): Target {
   return target;
 }
 
-function tellEnd(target: Target, progress: Progress): void {
-  const outcome = describeOutcome(target);
-  if (outcome !== undefined) progress.warn(outcome);
-  else if (target.durationMs !== undefined)
-    progress.note(`exit code ${target.exitCode ?? '?'} after ${describeDuration(target.durationMs)}`);
-}
-
 /** Says what is going on until the first output comes. */
 function showState(
   api: MusterApi,
@@ -154,36 +149,6 @@ function showState(
     stop: () => {
       stopped = true;
       clearTimeout(timer);
-    },
-  };
-}
-
-/** The first Ctrl-C asks the server to end it and goes on watching; the second leaves. */
-function cancelOnInterrupt(
-  { io }: Context,
-  api: MusterApi,
-  executionId: string,
-  ending: AbortController,
-): { stop: () => void } {
-  let asked = false;
-  const interrupt = (): void => {
-    if (asked) {
-      line(io.stderr, `left; it goes on there: \`muster logs ${executionId} --follow\``);
-      ending.abort();
-      return;
-    }
-    asked = true;
-    line(io.stderr, '\ncancelling… (Ctrl-C again to leave without waiting)');
-    api.cancel(executionId).catch((error: unknown) => {
-      line(io.stderr, `could not cancel: ${error instanceof Error ? error.message : String(error)}`);
-    });
-  };
-  io.signals.on('SIGINT', interrupt);
-  io.signals.on('SIGTERM', interrupt);
-  return {
-    stop: () => {
-      io.signals.off('SIGINT', interrupt);
-      io.signals.off('SIGTERM', interrupt);
     },
   };
 }

@@ -26,7 +26,16 @@ describe('describeEnvelope', () => {
     [{ message: 'odd', errors: 'none' }, 'odd'],
     ['<html>', undefined],
     [null, undefined],
-    [{ error: 'x' }, undefined],
+    [
+      { error: 'job not found', details: 'no job has the id 7', code: 404 },
+      'job not found: no job has the id 7',
+    ],
+    [{ error: 'job not found: 7', details: 'job not found: 7', code: 404 }, 'job not found: 7'],
+    [{ error: 'target agent "x" not found', details: 'not found', code: 400 }, 'target agent "x" not found'],
+    [{ error: 'forbidden', details: 'forbidden: role observer', code: 403 }, 'forbidden: role observer'],
+    [{ error: 'Token required' }, 'Token required'],
+    [{ error: '', details: 'x' }, undefined],
+    [{ error: { code: 1 } }, undefined],
   ])('%j', (body, expected) => {
     expect(describeEnvelope(body)).toBe(expected);
   });

@@ -20,21 +20,27 @@ interface EnvelopeError {
 }
 
 /**
- * `{ message, errors: [{ name, reason }] }` as one line: "message: reason (field)".
+ * An error in one line. Fleet's `{ message, errors: [{ name, reason }] }` becomes "message: reason (field)", osapi's
+ * `{ error, details, code }` becomes "error: details".
  * @returns undefined where the body is something else: a proxy's page, say
  */
 export function describeEnvelope(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null || !('message' in body) || typeof body.message !== 'string')
-    return undefined;
-  const errors =
-    'errors' in body && Array.isArray(body.errors) ? (body.errors as (EnvelopeError | null)[]) : [];
-  const reasons = errors.flatMap((each) => {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { message, errors, error, details } = body as Record<string, unknown>;
+  if (typeof message === 'string') return withReasons(message, errors);
+  if (typeof error !== 'string' || error === '') return undefined;
+  if (typeof details !== 'string' || error.includes(details)) return error;
+  return details.includes(error) ? details : `${error}: ${details}`;
+}
+
+function withReasons(message: string, errors: unknown): string {
+  const list = Array.isArray(errors) ? (errors as (EnvelopeError | null)[]) : [];
+  const reasons = list.flatMap((each) => {
     if (typeof each?.reason !== 'string' || each.reason === '') return [];
     const field =
       typeof each.name === 'string' && each.name !== '' && each.name !== 'base' ? each.name : undefined;
-    if (!field)
-      return each.reason.toLowerCase() === (body.message as string).toLowerCase() ? [] : [each.reason];
+    if (!field) return each.reason.toLowerCase() === message.toLowerCase() ? [] : [each.reason];
     return [`${each.reason} (${field})`];
   });
-  return reasons.length > 0 ? `${body.message}: ${reasons.join('; ')}` : body.message;
+  return reasons.length > 0 ? `${message}: ${reasons.join('; ')}` : message;
 }

@@ -37,7 +37,8 @@ function signalNumber(signal: number | string): number {
   return typeof signal === 'number' ? signal : ((constants.signals as Record<string, number>)[signal] ?? 0);
 }
 
-function signalName(signal: number | string): string {
+/** `SIGKILL` for 9. */
+export function signalName(signal: number | string): string {
   if (typeof signal === 'string') return signal;
   return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }

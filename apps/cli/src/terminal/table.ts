@@ -26,20 +26,24 @@ export function fit(natural: readonly number[], columns: readonly Column[], room
   return widths;
 }
 
-/** Aligned columns without lines: cut to the terminal's width, whole where the output goes elsewhere. */
+/**
+ * Aligned columns without lines: cut to the terminal's width, whole where the output goes elsewhere.
+ * @param stream where it will be written
+ */
 export function renderTable(
   io: Io,
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
+  stream: Io['stdout'] = io.stdout,
 ): string {
   const clean = rows.map((row) => row.map(printable));
   const natural = columns.map(({ title }, index) =>
     clean.reduce((widest, row) => Math.max(widest, [...(row[index] ?? '')].length), title.length),
   );
-  const widths = io.stdout.isTTY ? fit(natural, columns, io.stdout.columns || 80) : natural;
+  const widths = stream.isTTY ? fit(natural, columns, stream.columns || 80) : natural;
   const none = '';
   const table = new Table({
-    head: columns.map(({ title }) => styled(io, io.stdout, 'bold', title)),
+    head: columns.map(({ title }) => styled(io, stream, 'bold', title)),
     colWidths: widths.map((width, index) => width + (index === widths.length - 1 ? 0 : gap)),
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     chars: {

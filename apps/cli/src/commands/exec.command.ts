@@ -1,0 +1,99 @@
+import { type CommandRequest, type Share } from '../api/commands-api.js';
+import { type ConnectionOptions, type Context, withApi } from '../connect.js';
+import { CliError, ExitCode, UsageError } from '../errors.js';
+import { CommandRun } from '../exec/command-run.js';
+import { tellPreview } from '../exec/preview.js';
+import { type Io, line, readAllText } from '../terminal/io.js';
+
+export interface ExecOptions extends ConnectionOptions {
+  readonly target: string;
+  readonly shell?: boolean;
+  readonly batch?: Share;
+  readonly ramp?: readonly Share[];
+  readonly maxFailures?: Share;
+  readonly pauseBetween?: number;
+  readonly timeout?: number;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly stdin?: boolean;
+  readonly queue?: boolean;
+  readonly expiresIn?: number;
+  readonly preview?: boolean;
+  readonly digest?: string;
+  readonly async?: boolean;
+  readonly json?: boolean;
+}
+
+/** @returns the exit code of the worst host */
+export async function exec(
+  context: Context,
+  words: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const { io } = context;
+  check(options);
+  const request = await requestOf(io, words, options);
+  return withApi(context, options, async (api) => {
+    if (options.preview) {
+      const preview = await api.commands.preview(request);
+      if (options.json) line(io.stdout, JSON.stringify(preview.raw, null, 2));
+      else tellPreview(io, preview);
+      return ExitCode.ok;
+    }
+    const started = await api.commands.start(request);
+    if (options.async && started.jobId !== undefined) {
+      line(io.stdout, options.json ? JSON.stringify(started.raw, null, 2) : started.jobId);
+      return ExitCode.ok;
+    }
+    return new CommandRun(context, api, started, { one: meansOne(options.target), json: options.json }).run();
+  });
+}
+
+/** @throws UsageError */
+function check({ target, batch, ramp, preview, async, digest }: ExecOptions): void {
+  if (target.trim() === '') throw new UsageError('--target names no host');
+  if (batch !== undefined && ramp !== undefined) throw new UsageError('--batch or --ramp: one of them');
+  if (preview && async) throw new UsageError('--preview or --async: one of them');
+  if (preview && digest !== undefined) throw new UsageError('--preview or --digest: one of them');
+}
+
+async function requestOf(
+  io: Io,
+  [first = '', ...rest]: readonly string[],
+  options: ExecOptions,
+): Promise<CommandRequest> {
+  const { target, shell = false } = options;
+  return {
+    target,
+    shell,
+    ...(shell ? { command: [first, ...rest].join(' ') } : { command: first, args: rest }),
+    cwd: options.cwd,
+    timeout: options.timeout,
+    env: options.env,
+    stdin: options.stdin && !options.preview ? await readStdin(io) : undefined,
+    user: options.user,
+    queue: options.queue,
+    expiresIn: options.expiresIn,
+    batch: options.batch,
+    ramp: options.ramp,
+    maxFailures: options.maxFailures,
+    pauseBetween: options.pauseBetween,
+    digest: options.digest,
+  };
+}
+
+async function readStdin(io: Io): Promise<string> {
+  try {
+    return await readAllText(io.stdin);
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new CliError('standard input is not UTF-8 text');
+    throw new CliError(`cannot read standard input (${code})`);
+  }
+}
+
+/** A name, or any one host: nobody needs to be told whose output it is. Everything else may be several. */
+function meansOne(target: string): boolean {
+  return target !== '_all' && /^[\w.-]+$/.test(target);
+}
