@@ -205,10 +205,15 @@ describe('muster', () => {
   });
 
   describe('help', () => {
-    const commands = 'up server login logout whoami hosts run-script query apply get logs cancel'.split(' ');
+    const commands =
+      'up server login logout whoami hosts run-script exec query apply get jobs resume logs cancel'.split(
+        ' ',
+      );
     const scripts = [[], ['add'], ['get'], ['rm']].map((rest) => ['scripts', ...rest]);
+    const jobs = ['list', 'get', 'retry', 'delete'].map((name) => ['jobs', name]);
+    const ofHosts = ['transfer', 'drain', 'undrain'].map((name) => ['hosts', name]);
 
-    it.each([[], ...commands.map((name) => [name]), ...scripts])(
+    it.each([[], ...commands.map((name) => [name]), ...scripts, ...jobs, ...ofHosts])(
       'of %s fits one screen and shows an example',
       async (...path: string[]) => {
         expect(await terminal.musterOnTty(...path, '--help')).toBe(0);

@@ -67,7 +67,7 @@ function buildProgram(
       getErrHelpWidth: () => io.stderr.columns || 80,
     });
 
-  program.commandsGroup('On the server:');
+  program.commandsGroup('On the server, on a host:');
   // `server`, `agent` and `swarm` never come here: bin/muster starts them by itself. They are listed for the help.
   program
     .command('server')
@@ -88,7 +88,6 @@ function buildProgram(
       done(await up(context, options));
     });
 
-  program.commandsGroup('On a host:');
   program.command('agent').description('the agent of this host; see its own --help');
 
   program.commandsGroup('Every day:');
@@ -172,7 +171,7 @@ signal n; 1 server or network, 2 usage.`,
       done(await cancel(context, id, options));
     });
 
-  program.addHelpText('after', example('muster login', 'muster run-script --host web-1 -- uptime'));
+  program.addHelpText('after', example('muster login && muster exec --target web-1 -- uptime'));
   return program;
 }
 

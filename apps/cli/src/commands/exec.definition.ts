@@ -14,7 +14,7 @@ export function addExec(
   done: (exitCode: number) => void,
   typed: readonly string[],
 ): void {
-  server(program.command('exec').description('run a command on one host, any, all, or a selection'))
+  server(program.command('exec').description('run a command on one host, or on many'))
     .usage('--target <hosts> [options] -- command [args…]')
     .argument('[command...]')
     .requiredOption('--target <hosts>', 'hostname, id, _any, _all, key:value or a selector')

@@ -30,14 +30,14 @@ export function addHosts(program: Command, context: Context, done: (exitCode: nu
       done(await (await code()).transferHosts(context, names, options)),
     );
 
-  server(hosts.command('drain').description('send nothing more to a host; what runs there ends'))
+  server(hosts.command('drain').description('send nothing more to a host'))
     .argument('<host>', 'uuid or hostname')
     .addHelpText('after', example('muster hosts drain web-1'))
     .action(async (name: string, options: ConnectionOptions) =>
       done(await (await code()).drainHost(context, name, true, options)),
     );
 
-  server(hosts.command('undrain').description('send to a host again what waits for it'))
+  server(hosts.command('undrain').description('send to a host again'))
     .argument('<host>', 'uuid or hostname')
     .addHelpText('after', example('muster hosts undrain web-1'))
     .action(async (name: string, options: ConnectionOptions) =>

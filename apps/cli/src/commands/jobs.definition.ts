@@ -13,6 +13,7 @@ export function addJobs(program: Command, context: Context, done: (exitCode: num
   const jobs = program
     .command('jobs')
     .description('commands that ran, or will')
+    .helpCommand(false)
     .addHelpText(
       'after',
       example('muster jobs list --status failed', `muster jobs retry ${JOB} --failed-only`),
