@@ -6,44 +6,16 @@ import { boolean, list, number, optional, record, string } from './read.js';
 
 type Raw = Record<string, unknown>;
 
-/** One host of a command that was asked for. */
-export interface CommandItem {
-  /** Absent: a host that is none any more. */
-  hostId: number | undefined;
-  hostname: string;
-  /** `ok`, `failed`, `skipped`, `queued` or `running`. */
-  status: string;
-  error: string | undefined;
-  raw: Raw;
-}
-
 /** A command that was asked for. */
 export interface StartedCommand {
-  /** The execution's id; absent: nothing was sent anywhere. */
-  jobId: string | undefined;
-  /** What was known of each host by then. */
-  items: CommandItem[];
+  /** The execution's id. */
+  jobId: string;
   raw: Raw;
-}
-
-function readItem(value: unknown, at: string): CommandItem {
-  const raw = record(value, at);
-  return {
-    hostId: optional(raw['host_id'], number, `${at}.host_id`),
-    hostname: string(raw['hostname'], `${at}.hostname`),
-    status: optional(raw['status'], string, `${at}.status`) ?? '',
-    error: optional(raw['error'], string, `${at}.error`) || undefined,
-    raw,
-  };
 }
 
 export function readStartedCommand(value: unknown, at: string): StartedCommand {
   const raw = record(value, at);
-  return {
-    jobId: optional(raw['job_id'], string, `${at}.job_id`) || undefined,
-    items: list(raw['results'], readItem, `${at}.results`),
-    raw,
-  };
+  return { jobId: string(raw['job_id'], `${at}.job_id`), raw };
 }
 
 export interface PreviewedHost {

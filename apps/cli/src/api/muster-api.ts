@@ -14,7 +14,7 @@ import {
   type SavedQuery,
   type StartedCampaign,
 } from './campaign-shapes.js';
-import { CommandsApi } from './commands-api.js';
+import { CommandsApi, type Share } from './commands-api.js';
 import { list, number, readAnswer, record, string } from './read.js';
 import {
   type Execution,
@@ -200,9 +200,11 @@ export class MusterApi {
     await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/cancel`, { query: { target } });
   }
 
-  /** Goes on with one that was halted. */
-  async resume(id: string): Promise<Execution> {
-    const answer = await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/resume`);
+  /** Goes on with one that was halted. @param maxFailures from now on; absent: as before */
+  async resume(id: string, maxFailures: Share | undefined): Promise<Execution> {
+    const answer = await this.http.json('POST', `${executions}/${encodeURIComponent(id)}/resume`, {
+      body: { max_failures: maxFailures },
+    });
     return this.read(() => readExecution(answer, 'execution'));
   }
 

@@ -42,11 +42,14 @@ export async function exec(
       return ExitCode.ok;
     }
     const started = await api.commands.start(request);
-    if (options.async && started.jobId !== undefined) {
+    if (options.async) {
       line(io.stdout, options.json ? JSON.stringify(started.raw, null, 2) : started.jobId);
       return ExitCode.ok;
     }
-    return new CommandRun(context, api, started, { one: meansOne(options.target), json: options.json }).run();
+    return new CommandRun(context, api, started.jobId, {
+      meant: meantBy(options.target),
+      json: options.json,
+    }).run();
   });
 }
 
@@ -93,7 +96,8 @@ async function readStdin(io: Io): Promise<string> {
   }
 }
 
-/** A name, or any one host: nobody needs to be told whose output it is. Everything else may be several. */
-function meansOne(target: string): boolean {
-  return target !== '_all' && /^[\w.-]+$/.test(target);
+/** A name stands for one host: nobody needs to be told whose output it is. Everything else may be several. */
+function meantBy(target: string): 'one' | 'any' | 'many' {
+  if (target === '_any') return 'any';
+  return target !== '_all' && /^[\w.-]+$/.test(target) ? 'one' : 'many';
 }

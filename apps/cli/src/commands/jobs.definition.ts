@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type Context } from '../connect.js';
 import { example, server, wholeNumber } from '../definition.js';
+import { shareOrNone } from '../exec/command-options.js';
 import { type JobsOptions, type ListJobsOptions, type RetryJobOptions } from './jobs.command.js';
 import { type ResumeOptions } from './resume.command.js';
 
@@ -54,6 +55,7 @@ export function addJobs(program: Command, context: Context, done: (exitCode: num
 
   server(program.command('resume').description('go on with an execution that was halted'))
     .argument('<execution-id>')
+    .option('--max-failures <hosts>', 'halt again once more than so many failed: 2, 5%', shareOrNone)
     .option('--json', 'one JSON document')
     .addHelpText('after', example(`muster resume ${JOB}`))
     .action(async (id: string, options: ResumeOptions) => {

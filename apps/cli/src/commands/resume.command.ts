@@ -1,15 +1,18 @@
+import { type Share } from '../api/commands-api.js';
 import { type ConnectionOptions, type Context, withApi } from '../connect.js';
 import { ExitCode } from '../errors.js';
 import { line, printable } from '../terminal/io.js';
 
 export interface ResumeOptions extends ConnectionOptions {
+  /** Of hosts, from now on. */
+  readonly maxFailures?: Share;
   readonly json?: boolean;
 }
 
 /** Goes on with an execution that was halted between two waves. */
 export function resume(context: Context, executionId: string, options: ResumeOptions): Promise<number> {
   return withApi(context, options, async (api) => {
-    const { id, rollout, raw } = await api.resume(executionId);
+    const { id, rollout, raw } = await api.resume(executionId, options.maxFailures);
     if (options.json) {
       line(context.io.stdout, JSON.stringify(raw, null, 2));
     } else {

@@ -1,8 +1,7 @@
-import { type StartedCommand } from '../api/command-shapes.js';
 import { type MusterApi } from '../api/muster-api.js';
-import { type Chunk, type Execution, isFinal } from '../api/shapes.js';
+import { type Chunk, type Execution, type Target } from '../api/shapes.js';
 import { type Context } from '../connect.js';
-import { CliError, ExitCode } from '../errors.js';
+import { ExitCode } from '../errors.js';
 import { cancelOnInterrupt } from '../output/cancel-on-interrupt.js';
 import { CollectedOutput } from '../output/collected-output.js';
 import { followOutput } from '../output/follow-output.js';
@@ -14,11 +13,11 @@ import { type Io, line, write } from '../terminal/io.js';
 import { Progress } from '../terminal/progress.js';
 import { HostLines } from './host-lines.js';
 import { describeProgress } from './run-progress.js';
-import { isHalted, Verdict } from './verdict.js';
+import { isHalted, tellVerdict, worstExitCode } from './verdict.js';
 
 export interface CommandRunOptions {
-  /** Exactly one host is meant: its output and its exit code are ours. */
-  readonly one: boolean;
+  /** Where one host is meant, or any one, its output and its exit code are ours. */
+  readonly meant: 'one' | 'any' | 'many';
   readonly json?: boolean;
 }
 
@@ -43,7 +42,7 @@ export class CommandRun {
   constructor(
     { io }: Context,
     private readonly api: MusterApi,
-    private readonly started: StartedCommand,
+    private readonly id: string,
     private readonly options: CommandRunOptions,
   ) {
     this.io = io;
@@ -53,11 +52,9 @@ export class CommandRun {
 
   /** @returns the exit code */
   async run(): Promise<number> {
-    const { jobId } = this.started;
-    if (jobId === undefined) return this.nothingSent();
-    const interrupted = cancelOnInterrupt(this.io, this.api, jobId, this.left);
+    const interrupted = cancelOnInterrupt(this.io, this.api, this.id, this.left);
     try {
-      const first = await this.api.execution(jobId, this.left.signal);
+      const first = await this.api.execution(this.id, this.left.signal);
       this.learnNames(first);
       await this.follow(first);
     } catch (error) {
@@ -67,7 +64,7 @@ export class CommandRun {
       this.progress.clear();
       interrupted.stop();
     }
-    return this.tell(await this.api.execution(jobId));
+    return this.tell(await this.api.execution(this.id));
   }
 
   private async follow(first: Execution): Promise<void> {
@@ -106,7 +103,7 @@ export class CommandRun {
     const nothing = (): Promise<void> => Promise.resolve();
     if (this.options.json)
       return { write: (chunk) => Promise.resolve(this.collected.add(chunk)), end: nothing };
-    if (this.isOne(first)) {
+    if (this.oneOf(first)) {
       const writer = new OutputWriter(this.io, undefined);
       return {
         write: (chunk) => {
@@ -131,14 +128,14 @@ export class CommandRun {
   private lookAgainAndAgain(first: Execution): { stop: () => void } {
     if (!this.progress.visible && first.rollout === undefined) return { stop: () => undefined };
     let timer: NodeJS.Timeout | undefined;
-    const quietOne = this.isOne(first);
+    const alone = this.oneOf(first) !== undefined;
     const look = async (): Promise<void> => {
       try {
         const execution = await this.api.execution(first.id, this.ending.signal);
         if (this.ending.signal.aborted) return;
         this.standing = describeProgress(execution);
         // One host's output may stand in the middle of a line.
-        if (!quietOne || this.cursor === 0) this.progress.show(this.standing);
+        if (!alone || this.cursor === 0) this.progress.show(this.standing);
         if (isHalted(execution)) {
           this.halted = true;
           this.ending.abort();
@@ -157,39 +154,26 @@ export class CommandRun {
   }
 
   private tell(execution: Execution): number {
-    const known = new Set(execution.targets.map(({ host }) => host.id));
-    const refused = this.started.items.filter(
-      ({ hostId, status }) =>
-        (status === 'failed' || status === 'skipped') && (hostId === undefined || !known.has(hostId)),
-    );
-    const verdict = new Verdict(execution, refused);
-    const [target] = execution.targets;
+    const one = this.oneOf(execution);
     if (this.options.json) {
-      const document = { ...this.collected.attachTo(execution), refused: refused.map(({ raw }) => raw) };
-      line(this.io.stdout, JSON.stringify(document, null, 2));
-    } else if (target && refused.length === 0 && this.isOne(execution) && isFinal(target.state)) {
-      tellEnd(target, this.progress);
-      return exitCodeOf(target);
+      line(this.io.stdout, JSON.stringify(this.collected.attachTo(execution), null, 2));
+    } else if (one) {
+      tellEnd(one, this.progress);
     } else {
-      verdict.tell(this.io);
+      tellVerdict(this.io, execution);
     }
-    return verdict.exitCode;
+    return one ? exitCodeOf(one) : worstExitCode(execution);
   }
 
-  /** No host took it: each says why. */
-  private nothingSent(): number {
-    const { items, raw } = this.started;
-    const [item] = items;
-    if (this.options.json) line(this.io.stdout, JSON.stringify(raw, null, 2));
-    else if (!item) throw new CliError('no host is meant', ExitCode.notRun);
-    else if (this.options.one)
-      this.progress.warn(`did not run on ${item.hostname}: ${item.error ?? item.status}`);
-    else new Verdict(undefined, items).tell(this.io);
-    return ExitCode.notRun;
-  }
-
-  private isOne({ targets }: Execution): boolean {
-    return this.options.one && targets.length === 1;
+  /** The one target that counts; undefined where several do. */
+  private oneOf({ targets }: Execution): Target | undefined {
+    if (this.options.meant === 'many' || (this.options.meant === 'one' && targets.length > 1))
+      return undefined;
+    // One that went on to another host has not started on those before.
+    return targets.reduce<Target | undefined>(
+      (last, each) => (last && last.id > each.id ? last : each),
+      undefined,
+    );
   }
 
   /** Hosts may share a hostname: then their ids tell them apart. */

@@ -62,7 +62,7 @@ it('leaves bytes as they are in a pipe', async () => {
 it('lets no host steer a terminal', async () => {
   const screen = new Screen(true);
   names['3'] = 'evil\u001b[2J\n';
-  await screen.write('3', Buffer.from('é\tx\u001b[2J\u0007\r\nover\rwritten\n\xff\n'.replace('\xff', '')));
+  await screen.write('3', 'é\tx\u001b[2J\u0007\r\nover\rwritten\n\n');
   await screen.write('3', Buffer.from([0xc3]));
   await screen.write('3', Buffer.from([0xa9, 0xff, 10]));
   const prefix = '[evil�[2J�] ';

@@ -1,9 +1,8 @@
 import { Recorder } from '../../testing/terminal.js';
-import { type CommandItem } from '../api/command-shapes.js';
 import { type Execution, type Rollout, type Target } from '../api/shapes.js';
 import { type Io } from '../terminal/io.js';
 import { describeProgress } from './run-progress.js';
-import { isHalted, Verdict } from './verdict.js';
+import { isHalted, tellVerdict, worstExitCode } from './verdict.js';
 
 function target(id: number, fields: Partial<Target>): Target {
   return {
@@ -38,17 +37,9 @@ function execution(targets: Partial<Target>[], rollout?: Partial<Rollout>): Exec
   };
 }
 
-const refused: CommandItem = {
-  hostId: 9,
-  hostname: 'db-1',
-  status: 'failed',
-  error: 'denied: only admins of its team',
-  raw: {},
-};
-
-function told(of: Verdict): string {
+function told(of: Execution): string {
   const stderr = new Recorder();
-  of.tell({ stdout: new Recorder(), stderr, color: false } as unknown as Io);
+  tellVerdict({ stdout: new Recorder(), stderr, color: false } as unknown as Io, of);
   return stderr.text;
 }
 
@@ -56,28 +47,28 @@ const ok = { exitCode: 0 };
 const waiting = { state: 'ready' };
 
 describe('the exit code of many hosts', () => {
-  it.each<[string, Partial<Target>[], CommandItem[], number]>([
-    ['all well', [ok, ok], [], 0],
-    ['the worst code', [ok, { exitCode: 3 }, { exitCode: 2 }], [], 3],
-    ['one in time, one not', [ok, { state: 'timed_out' }], [], 124],
-    ['lost', [ok, { state: 'lost' }], [], 125],
-    ['not found', [{ state: 'failed_to_start', reason: 'not_found' }, ok], [], 127],
-    ['256 is no success', [{ exitCode: 256 }], [], 1],
-    ['refused before it was sent', [ok], [refused], 125],
-    ['nowhere', [], [refused], 125],
-    ['cancelled', [ok, { state: 'cancelled' }], [], 130],
-  ])('%s', (_, targets, items, expected) => {
-    expect(new Verdict(execution(targets), items).exitCode).toBe(expected);
+  it.each<[string, Partial<Target>[], number]>([
+    ['all well', [ok, ok], 0],
+    ['the worst code', [ok, { exitCode: 3 }, { exitCode: 2 }], 3],
+    ['one in time, one not', [ok, { state: 'timed_out' }], 124],
+    ['lost', [ok, { state: 'lost' }], 125],
+    ['offline', [ok, { state: 'failed_to_start', reason: 'host_offline' }], 125],
+    ['denied', [ok, { state: 'denied' }], 125],
+    ['not found', [{ state: 'failed_to_start', reason: 'not_found' }, ok], 127],
+    ['256 is no success', [{ exitCode: 256 }], 1],
+    ['cancelled', [ok, { state: 'cancelled' }], 130],
+  ])('%s', (_, targets, expected) => {
+    expect(worstExitCode(execution(targets))).toBe(expected);
   });
 
   it('is 1 at least where it was halted, whatever waits', () => {
-    expect(new Verdict(execution([ok, waiting], { state: 'halted' }), []).exitCode).toBe(1);
-    expect(new Verdict(execution([{ exitCode: 7 }, waiting], { state: 'halted' }), []).exitCode).toBe(7);
+    expect(worstExitCode(execution([ok, waiting], { state: 'halted' }))).toBe(1);
+    expect(worstExitCode(execution([{ exitCode: 7 }, waiting], { state: 'halted' }))).toBe(7);
   });
 
   it('counts tens of thousands', () => {
     const many = execution([...Array<typeof ok>(200_000).fill(ok), { exitCode: 5 }]);
-    expect(new Verdict(many, []).exitCode).toBe(5);
+    expect(worstExitCode(many)).toBe(5);
   });
 });
 
@@ -90,20 +81,18 @@ it('is halted when nothing runs any more, not before', () => {
 
 describe('the table at the end', () => {
   it('has a row for each host, by name, with its end', () => {
-    const verdict = new Verdict(
-      execution([
-        { ...ok, durationMs: 12 },
-        { signal: 11, durationMs: 1500 },
-        { state: 'failed_to_start', reason: 'not_found', message: 'x: not found\u001b[2J' },
-      ]),
-      [refused],
-    );
-    expect(told(verdict).split('\n')).toEqual([
+    const ended = execution([
+      { ...ok, durationMs: 12 },
+      { signal: 11, durationMs: 1500 },
+      { state: 'failed_to_start', reason: 'not_found', message: 'x: not found\u001b[2J' },
+      { state: 'denied', message: 'only admins of its team' },
+    ]);
+    expect(told(ended).split('\n')).toEqual([
       'HOST   STATUS           EXIT  TIME   ERROR',
-      'db-1   failed                        denied: only admins of its team',
       'web-1  finished         0     12 ms',
       'web-2  finished               1.5 s  ended by SIGSEGV',
       'web-3  failed to start               x: not found�[2J',
+      'web-4  denied                        only admins of its team',
       '1 of 4 hosts ended with 0',
       '',
     ]);
@@ -111,19 +100,17 @@ describe('the table at the end', () => {
 
   it('names only what went wrong where there are many', () => {
     const targets = [...Array<typeof ok>(300).fill(ok), ...Array<object>(150).fill({ exitCode: 1 })];
-    const lines = told(new Verdict(execution(targets), []))
-      .trimEnd()
-      .split('\n');
+    const lines = told(execution(targets)).trimEnd().split('\n');
     expect(lines).toHaveLength(1 + 100 + 1);
     expect(lines[1]).toMatch(/^web-301 /);
     expect(lines.at(-1)).toBe('300 of 450 hosts ended with 0; 50 more that did not are not listed');
-    const good = new Verdict(execution(Array<typeof ok>(1000).fill(ok)), []);
+    const good = execution(Array<typeof ok>(1000).fill(ok));
     expect(told(good)).toBe('1,000 of 1,000 hosts ended with 0\n');
   });
 
   it('says why it was halted, and what to do', () => {
     const rollout = { state: 'halted', wave: 2, reason: '3 hosts failed, 2 are allowed' };
-    const text = told(new Verdict(execution([ok, { exitCode: 1 }, waiting, waiting], rollout), []));
+    const text = told(execution([ok, { exitCode: 1 }, waiting, waiting], rollout));
     expect(text).toContain('web-3  not sent');
     expect(text).toContain('halted in wave 2 of 3: 3 hosts failed, 2 are allowed\n');
     expect(text).toContain(

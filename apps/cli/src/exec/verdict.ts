@@ -1,4 +1,3 @@
-import { type CommandItem } from '../api/command-shapes.js';
 import { type Execution, isFinal, type Target } from '../api/shapes.js';
 import { ExitCode } from '../errors.js';
 import { exitCodeOf, signalName, describeDuration } from '../output/outcome.js';
@@ -35,57 +34,44 @@ export function isHalted({ rollout, targets }: Execution): boolean {
 
 const waitingForItsWave = 'ready';
 
-/** How a command ended on its hosts. */
-export class Verdict {
-  /**
-   * @param execution undefined: nothing was sent anywhere
-   * @param refused hosts that it was asked for and does not have
-   */
-  constructor(
-    private readonly execution: Execution | undefined,
-    private readonly refused: readonly CommandItem[],
-  ) {}
+/** That of the worst host; hosts whose wave was never sent are none, but a halt is no success. */
+export function worstExitCode(execution: Execution): number {
+  const halted = isHalted(execution);
+  const meant = execution.targets.filter(({ state }) => !halted || isFinal(state));
+  return meant.reduce<number>(
+    (worst, target) => Math.max(worst, exitCodeOf(target)),
+    halted ? ExitCode.failure : ExitCode.ok,
+  );
+}
 
-  /** That of the worst host; hosts whose wave was never sent are none, but a halt is no success. */
-  get exitCode(): number {
-    const halted = this.execution !== undefined && isHalted(this.execution);
-    const meant = (this.execution?.targets ?? []).filter(({ state }) => !halted || isFinal(state));
-    return Math.max(
-      halted ? ExitCode.failure : ExitCode.ok,
-      ...(this.refused.length > 0 ? [ExitCode.notRun] : []),
-      // Not spread: there may be tens of thousands.
-      meant.reduce((worst, target) => Math.max(worst, exitCodeOf(target)), 0),
-    );
+/** For people, on stderr: each host's end, how many went well, and what to do about a halt. */
+export function tellVerdict(io: Io, execution: Execution): void {
+  const rows = execution.targets.map(rowOf);
+  rows.sort((a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }));
+  const shown = rows.length <= MOST_ROWS ? rows : rows.filter(({ good }) => !good).slice(0, MOST_ROWS);
+  if (shown.length > 0) {
+    const cells = shown.map(({ host, status, exit, time, error }) => [host, status, exit, time, error]);
+    line(io.stderr, renderTable(io, columns, cells, io.stderr));
   }
+  const good = rows.filter((row) => row.good).length;
+  const unlisted = rows.length - good - shown.filter((row) => !row.good).length;
+  const counts = [
+    `${amount(good)} of ${amount(rows.length)} hosts ended with 0`,
+    ...(unlisted > 0 ? [`${amount(unlisted)} more that did not are not listed`] : []),
+  ];
+  line(io.stderr, styled(io, io.stderr, good === rows.length ? 'green' : 'yellow', counts.join('; ')));
+  if (isHalted(execution)) tellHalt(io, execution);
+}
 
-  /** For people, on stderr: each host's end, how many went well, and what to do about a halt. */
-  tell(io: Io): void {
-    const rows = [...(this.execution?.targets ?? []).map(rowOf), ...this.refused.map(refusedRow)];
-    rows.sort((a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }));
-    const shown = rows.length <= MOST_ROWS ? rows : rows.filter(({ good }) => !good).slice(0, MOST_ROWS);
-    if (shown.length > 0) {
-      const cells = shown.map(({ host, status, exit, time, error }) => [host, status, exit, time, error]);
-      line(io.stderr, renderTable(io, columns, cells, io.stderr));
-    }
-    const good = rows.filter((row) => row.good).length;
-    const unlisted = rows.length - good - shown.filter((row) => !row.good).length;
-    const counts = [
-      `${amount(good)} of ${amount(rows.length)} hosts ended with 0`,
-      ...(unlisted > 0 ? [`${amount(unlisted)} more that did not are not listed`] : []),
-    ];
-    line(io.stderr, styled(io, io.stderr, good === rows.length ? 'green' : 'yellow', counts.join('; ')));
-    if (this.execution && isHalted(this.execution)) this.tellHalt(io, this.execution);
-  }
-
-  private tellHalt(io: Io, { id, rollout, targets }: Execution): void {
-    const waiting = targets.filter(({ state }) => !isFinal(state)).length;
-    const text = `halted in wave ${rollout?.wave} of ${rollout?.waves}: ${rollout?.reason ?? 'no reason given'}`;
-    line(io.stderr, styled(io, io.stderr, 'red', printable(text)));
-    line(
-      io.stderr,
-      `${amount(waiting)} hosts were not sent anything: \`muster resume ${id}\` goes on, \`muster cancel ${id}\` ends it`,
-    );
-  }
+function tellHalt(io: Io, { id, rollout, targets }: Execution): void {
+  const waiting = targets.filter(({ state }) => !isFinal(state)).length;
+  const where = rollout?.wave ? `in wave ${rollout.wave} of ${rollout.waves}` : 'before the first wave';
+  const text = `halted ${where}: ${rollout?.reason ?? 'no reason given'}`;
+  line(io.stderr, styled(io, io.stderr, 'red', printable(text)));
+  line(
+    io.stderr,
+    `${amount(waiting)} hosts were not sent anything: \`muster resume ${id}\` goes on, \`muster cancel ${id}\` ends it`,
+  );
 }
 
 function rowOf(target: Target): Row {
@@ -98,10 +84,6 @@ function rowOf(target: Target): Row {
     error: errorOf(target),
     good: isFinal(state) && exitCodeOf(target) === 0,
   };
-}
-
-function refusedRow({ hostname, status, error }: CommandItem): Row {
-  return { host: hostname, status, exit: '', time: '', error: error ?? '', good: false };
 }
 
 function errorOf({ state, exitCode, signal, message, reason }: Target): string {
