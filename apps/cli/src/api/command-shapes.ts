@@ -67,6 +67,8 @@ export interface Job {
   id: string;
   status: string;
   created: string;
+  /** What it was asked for; empty: the server does not say. */
+  target: string;
   /** What it runs, as one line. */
   command: string;
   error: string | undefined;
@@ -82,15 +84,17 @@ export function readJob(value: unknown, at: string): Job {
   const args =
     optional(data['args'], (v, where) => list(v, string, where), `${at}.operation.data.args`) ?? [];
   const responses = optional(raw['responses'], record, `${at}.responses`) ?? {};
+  // Who has not answered yet stands among the states alone.
+  const states = optional(raw['agent_states'], record, `${at}.agent_states`) ?? {};
+  const hosts = { ...states, ...responses };
   return {
     id: string(raw['id'], `${at}.id`),
     status: string(raw['status'], `${at}.status`),
     created: optional(raw['created'], string, `${at}.created`) ?? '',
+    target: optional(raw['target'], string, `${at}.target`) ?? '',
     command: [optional(data['command'], string, `${at}.operation.data.command`) ?? '', ...args].join(' '),
     error: optional(raw['error'], string, `${at}.error`) || undefined,
-    hosts: Object.entries(responses).map(([name, each]) =>
-      readJobHost(name, each, `${at}.responses.${name}`),
-    ),
+    hosts: Object.entries(hosts).map(([name, each]) => readJobHost(name, each, `${at} of ${name}`)),
     raw,
   };
 }

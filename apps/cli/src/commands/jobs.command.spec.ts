@@ -6,6 +6,7 @@ const job = {
   id: JOB,
   status: 'partial_failure',
   created: '2026-01-02T03:04:05Z',
+  target: 'group:web',
   operation: {
     type: 'command.exec.execute',
     data: { command: 'systemctl', args: ['restart', 'web\u001b[2J'] },
@@ -17,6 +18,7 @@ const detail = {
     'web-1': { status: 'ok', hostname: 'web-1', data: { exit_code: 3, stdout: '' } },
     'web-2': { status: 'failed', error: 'host offline' },
   },
+  agent_states: { 'web-1': { status: 'completed' }, 'web-3': { status: 'started' } },
 };
 
 describe('muster jobs', () => {
@@ -48,8 +50,8 @@ describe('muster jobs', () => {
     );
     expect(terminal.stdout.text).toBe(
       [
-        `ID${' '.repeat(36)}STATUS           CREATED               COMMAND`,
-        `${JOB}  partial failure  2026-01-02T03:04:05Z  systemctl restart web�[2J`,
+        `ID${' '.repeat(36)}STATUS           CREATED               TARGET     COMMAND`,
+        `${JOB}  partial failure  2026-01-02T03:04:05Z  group:web  systemctl restart web�[2J`,
         '',
       ].join('\n'),
     );
@@ -69,11 +71,12 @@ describe('muster jobs', () => {
     expect(await terminal.muster('jobs', 'get', JOB)).toBe(0);
     expect(terminal.stdout.text).toBe(
       [
-        `${JOB}: partial failure, asked for at 2026-01-02T03:04:05Z`,
+        `${JOB}: partial failure, asked for at 2026-01-02T03:04:05Z on group:web`,
         'systemctl restart web�[2J',
-        'HOST   STATUS  EXIT  ERROR',
-        'web-1  ok      3',
-        'web-2  failed        host offline',
+        'HOST   STATUS   EXIT  ERROR',
+        'web-1  ok       3',
+        'web-3  started',
+        'web-2  failed         host offline',
         '',
       ].join('\n'),
     );

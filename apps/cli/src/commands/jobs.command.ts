@@ -22,6 +22,7 @@ const listColumns: readonly Column[] = [
   { title: 'ID' },
   { title: 'STATUS' },
   { title: 'CREATED', least: 10 },
+  { title: 'TARGET', least: 6 },
   { title: 'COMMAND', least: 8 },
 ];
 
@@ -42,10 +43,11 @@ export function listJobs(context: Context, options: ListJobsOptions): Promise<nu
     } else if (jobs.length === 0) {
       line(io.stderr, total === 0 ? 'no job' : `no job there: there are ${total}`);
     } else {
-      const rows = jobs.map(({ id, status, created, command }) => [
+      const rows = jobs.map(({ id, status, created, target, command }) => [
         id,
         status.replaceAll('_', ' '),
         created,
+        target,
         command,
       ]);
       line(io.stdout, renderTable(io, listColumns, rows));
@@ -65,8 +67,11 @@ export function getJob(context: Context, id: string, options: JobsOptions): Prom
   });
 }
 
-function tellJob(io: Io, { id, status, created, command, error, hosts }: Job): void {
-  line(io.stdout, printable(`${id}: ${status.replaceAll('_', ' ')}, asked for at ${created}`));
+function tellJob(io: Io, { id, status, created, target, command, error, hosts }: Job): void {
+  line(
+    io.stdout,
+    printable(`${id}: ${status.replaceAll('_', ' ')}, asked for at ${created}${target && ` on ${target}`}`),
+  );
   line(io.stdout, printable(command));
   if (error !== undefined) line(io.stdout, printable(error));
   if (hosts.length > 0) line(io.stdout, renderTable(io, hostColumns, hosts.map(hostRow)));

@@ -5,7 +5,7 @@ import { shareOrNone } from '../exec/command-options.js';
 import { type JobsOptions, type ListJobsOptions, type RetryJobOptions } from './jobs.command.js';
 import { type ResumeOptions } from './resume.command.js';
 
-const STATUSES = ['submitted', 'processing', 'completed', 'failed', 'partial_failure'];
+const STATUSES = ['submitted', 'processing', 'completed', 'failed', 'partial_failure', 'skipped'];
 const JOB = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 
 /** `muster jobs …` and `muster resume`, as they can be typed. */
