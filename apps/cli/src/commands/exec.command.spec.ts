@@ -273,7 +273,7 @@ describe('muster exec', () => {
       const waiting = { state: 'running', exit_code: null };
       looks([waiting, waiting], { rollout: { state: 'running', wave: 1, waves: 2 } });
       expect(await terminal.musterOnTty('exec', '--target', '_all', '--batch', '1', '--', 'x')).toBe(1);
-      expect(terminal.stdout.text).toBe('[web-1] x�[2J\n');
+      expect(terminal.stdout.text).toBe('[web-1] x\n');
       expect(terminal.stderr.text).toContain('1 failed, wave 2/2\r\u001b[K');
       expect(terminal.stderr.text.split('\r\u001b[K').at(-1)).toMatch(/^HOST +STATUS/);
     });

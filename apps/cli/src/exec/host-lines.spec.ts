@@ -62,11 +62,11 @@ it('leaves bytes as they are in a pipe', async () => {
 it('lets no host steer a terminal', async () => {
   const screen = new Screen(true);
   names['3'] = 'evil\u001b[2J\n';
-  await screen.write('3', 'é\tx\u001b[2J\u0007\r\nover\rwritten\n\n');
+  await screen.write('3', 'é\t\u001b[31mx\u001b[0m\u001b[2J \u0007\u001b7\r\nover\rwritten\n\n');
   await screen.write('3', Buffer.from([0xc3]));
   await screen.write('3', Buffer.from([0xa9, 0xff, 10]));
   const prefix = '[evil�[2J�] ';
-  expect(screen.stdout.text).toBe(`${prefix}é\tx�[2J�\n${prefix}over�written\n${prefix}\n${prefix}é�\n`);
+  expect(screen.stdout.text).toBe(`${prefix}é\tx �\n${prefix}over�written\n${prefix}\n${prefix}é�\n`);
 });
 
 it('says on stderr where output is missing, and goes on in a new line', async () => {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { type Chunk, type OutputStream } from '../api/shapes.js';
 import { type Io, printable, styled } from '../terminal/io.js';
 
@@ -91,9 +92,9 @@ export class HostLines {
   }
 }
 
-/** Tabs stay; the rest of what is no text becomes �. */
+/** Tabs stay, colours and other sequences go, the rest of what is no text becomes �. */
 function harmless(line: Buffer): Buffer {
-  const text = line.toString('utf8').replace(/\r?\n$/, '');
+  const text = stripVTControlCharacters(line.toString('utf8').replace(/\r?\n$/, ''));
   return Buffer.from(`${text.split('\t').map(printable).join('\t')}\n`);
 }
 
