@@ -1,7 +1,7 @@
 import * as os from 'node:os';
 import { readTextOr } from '../../platform/files.js';
 import { type Row, type Table } from '../engine/table.js';
-import { prefixOf } from '../linux/addresses.js';
+import { prefixOf } from '../posix/addresses.js';
 
 const VERSION_FILE = '/System/Library/CoreServices/SystemVersion.plist';
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Row, type Table } from '../engine/table.js';
-import { linesOf, namesIn, readText, type Warn } from './files.js';
+import { linesOf, namesIn, readText, type Warn } from '../posix/files.js';
 import { type Stanza, stanzas } from './stanzas.js';
 
 /** One repository of packages: where it is and which suite of it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Table } from '../engine/table.js';
-import { linesOf, namesIn } from './files.js';
+import { linesOf, namesIn } from '../posix/files.js';
 
 const ADMINDIR = '/var/lib/dpkg';
 const LIST = /^([^:]+)(?::[^:]+)?\.list$/;

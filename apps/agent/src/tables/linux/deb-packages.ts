@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Row, type Table } from '../engine/table.js';
-import { linesOf } from './files.js';
+import { linesOf } from '../posix/files.js';
 import { type Stanza, stanzas } from './stanzas.js';
 
 const ADMINDIR = '/var/lib/dpkg';

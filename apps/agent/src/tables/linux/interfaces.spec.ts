@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import * as os from 'node:os';
 import { type Ask, openTables, program } from '../testing.js';
-import { ipv4Mask } from './addresses.js';
+import { ipv4Mask } from '../posix/addresses.js';
 import { parseNeighbour } from './arp-cache.js';
 import { parseTrie } from './fib-trie.js';
 import { parseInet6 } from './interfaces.js';

@@ -10,7 +10,7 @@ import {
   ipv6FromHex,
   ipv6Mask,
   prefixOf,
-} from './addresses.js';
+} from '../posix/addresses.js';
 import { parseTrie } from './fib-trie.js';
 import { listProc, readLines, readProc } from './proc.js';
 

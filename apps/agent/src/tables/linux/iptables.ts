@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type Row, type ScanContext, type Table } from '../engine/table.js';
-import { ipv4Mask } from './addresses.js';
+import { ipv4Mask } from '../posix/addresses.js';
 
 const PROTOCOLS: Record<string, number> = {
   all: 0,

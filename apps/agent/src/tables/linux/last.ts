@@ -1,5 +1,5 @@
 import { type Row, type Table } from '../engine/table.js';
-import { type Warn } from './files.js';
+import { type Warn } from '../posix/files.js';
 import { DEAD_PROCESS, loginRecords, USER_PROCESS } from './utmp.js';
 
 /** Logins and their ends in a file of the kind of /var/log/wtmp, the oldest first. */

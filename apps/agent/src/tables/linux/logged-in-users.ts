@@ -1,5 +1,5 @@
 import { type Row, type Table } from '../engine/table.js';
-import { type Warn } from './files.js';
+import { type Warn } from '../posix/files.js';
 import { loginRecords } from './utmp.js';
 
 /** By `ut_type`. */

@@ -1,5 +1,6 @@
-import { realpathSync, statfsSync } from 'node:fs';
-import { type Row, type Table } from '../engine/table.js';
+import { realpathSync } from 'node:fs';
+import { type Table } from '../engine/table.js';
+import { SIZES, sizesOf } from '../posix/filesystem-sizes.js';
 import { readLines } from './proc.js';
 
 /** Blanks and the like stand in /proc/mounts as three octal digits. */
@@ -16,24 +17,6 @@ export function parseMount(
   const [device, path, type, flags] = line.split(' ').map(unescape);
   if (device === undefined || path === undefined || type === undefined || flags === undefined) return null;
   return { device, path, type, flags };
-}
-
-const SIZES = ['blocks_size', 'blocks', 'blocks_free', 'blocks_available', 'inodes', 'inodes_free'];
-
-function sizesOf(path: string): Row {
-  try {
-    const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(path, { bigint: true });
-    return {
-      blocks_size: bsize,
-      blocks,
-      blocks_free: bfree,
-      blocks_available: bavail,
-      inodes: files,
-      inodes_free: ffree,
-    };
-  } catch {
-    return {};
-  }
 }
 
 function canonical(device: string): string {

@@ -1,5 +1,5 @@
 import { type Row, type ScanContext, type Table } from '../engine/table.js';
-import { ipv4FromHex, ipv6FromWords } from './addresses.js';
+import { ipv4FromHex, ipv6FromWords } from '../posix/addresses.js';
 import { pidsOf, readLines, readProcLink } from './proc.js';
 import { descriptorsOf } from './process-open-files.js';
 import { namespaceNumber } from './process-namespaces.js';

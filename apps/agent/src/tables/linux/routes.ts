@@ -1,6 +1,6 @@
 import * as os from 'node:os';
 import { type Row, type ScanContext, type Table } from '../engine/table.js';
-import { ipv4FromHex, ipv4ToNumber, ipv6FromHex, prefixOf } from './addresses.js';
+import { ipv4FromHex, ipv4ToNumber, ipv6FromHex, prefixOf } from '../posix/addresses.js';
 import { parseTrie } from './fib-trie.js';
 import { readLines } from './proc.js';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Row, type Table, type Value } from '../engine/table.js';
-import { outputOf } from './programs.js';
+import { outputOf } from '../posix/programs.js';
 
 /** Columns by the tags of rpm that fill them. */
 const TAGS = {
@@ -41,7 +41,7 @@ export const rpmPackages: Table = {
   platforms: ['linux'],
   *rows(scan) {
     if (!DATABASES.some((path) => existsSync(path))) return;
-    const text = outputOf('rpm', ['-qa', '--qf', FORMAT], scan, RPM_MILLISECONDS);
+    const text = outputOf('rpm', ['-qa', '--qf', FORMAT], scan, { milliseconds: RPM_MILLISECONDS });
     for (const line of (text ?? '').split('\n')) {
       const row = parseRpmLine(line);
       if (row) yield row;

@@ -1,5 +1,5 @@
 import { type Row, type Table } from '../engine/table.js';
-import { linesOf } from './files.js';
+import { linesOf } from '../posix/files.js';
 
 /** A line of shadow(5); null for one that is none. No part of the password leaves this function. */
 export function parseShadow(line: string): Row | null {

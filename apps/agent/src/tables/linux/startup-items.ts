@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { type Row, type Table } from '../engine/table.js';
-import { accounts } from './accounts.js';
-import { joined, linesOf, namesIn, type Warn } from './files.js';
+import { accounts } from '../posix/accounts.js';
+import { joined, linesOf, namesIn, type Warn } from '../posix/files.js';
 import { units } from './systemd.js';
 
 const SYSTEM = '/etc/xdg/autostart/';

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 import { type Row, type ScanContext, type Table } from '../engine/table.js';
+import { dotted, parseSettings } from '../posix/sysctl-conf.js';
 import { listProc, readLines, readProc } from './proc.js';
 
 const ROOT = '/proc/sys';
@@ -12,19 +13,6 @@ const DIRECTORIES = [
   '/usr/lib/sysctl.d',
   '/lib/sysctl.d',
 ];
-
-/** Settings of a sysctl.conf by their names with dots. */
-export function* parseSettings(lines: Iterable<string>): Iterable<[name: string, value: string]> {
-  for (const line of lines) {
-    const [, name, value = ''] = /^\s*-?([^#;=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name !== undefined) yield [dotted(name), value];
-  }
-}
-
-/** Slashes are separators too, in files and in /proc. */
-function dotted(name: string): string {
-  return name.replaceAll('/', '.');
-}
 
 function configured(scan: ScanContext): Map<string, string> {
   const files = new Map<string, string>();

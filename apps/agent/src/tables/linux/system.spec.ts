@@ -4,14 +4,14 @@ import * as os from 'node:os';
 import { AGENT_VERSION } from '../../platform/version.js';
 import { TABLES } from '../registry.js';
 import { type Ask, openTables, program } from '../testing.js';
-import { zoneName } from './clock.js';
+import { zoneName } from '../posix/clock.js';
 import { parseCpuinfo, parseTimes } from './cpu.js';
-import { parseResolvConf } from './dns-resolvers.js';
+import { parseResolvConf } from '../posix/dns-resolvers.js';
 import { parseArguments, parseModule } from './kernel.js';
 import { parseMeminfo, parseRegion } from './memory.js';
 import { parseMount } from './mounts.js';
 import { parseOsRelease, versionOf } from './os-version.js';
-import { parseSettings } from './system-controls.js';
+import { parseSettings } from '../posix/sysctl-conf.js';
 
 let ask: Ask;
 

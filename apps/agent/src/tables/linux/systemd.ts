@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { basename, join } from 'node:path';
-import { linesOf, namesIn, realPath, type Warn } from './files.js';
-import { outputOf } from './programs.js';
+import { linesOf, namesIn, realPath, type Warn } from '../posix/files.js';
+import { outputOf } from '../posix/programs.js';
 
 /** A unit of systemd. */
 export interface Unit {

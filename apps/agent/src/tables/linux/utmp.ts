@@ -1,4 +1,4 @@
-import { type Warn, readPieces } from './files.js';
+import { type Warn, readPieces } from '../posix/files.js';
 
 /** A record of utmp(5). */
 export interface LoginRecord {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Row, type Table } from '../engine/table.js';
-import { linesOf, namesIn } from './files.js';
+import { linesOf, namesIn } from '../posix/files.js';
 
 const FILES = ['/etc/yum.conf', '/etc/dnf/dnf.conf'];
 const DIRECTORY = '/etc/yum.repos.d';

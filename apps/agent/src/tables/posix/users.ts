@@ -11,17 +11,17 @@ function remoteAccounts(scan: ScanContext): Account[] {
 /** Local accounts. */
 export const users: Table = {
   name: 'users',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     const remote = scan.equals('include_remote')?.includes('1') === true;
     const names = scan.equals('username');
     for (const account of remote ? remoteAccounts(scan) : accountsOf(scan)) {
       if (names && !names.includes(account.username)) continue;
       yield {
+        uuid: '',
         ...account,
         uid_signed: signed(account.uid),
         gid_signed: signed(account.gid),
-        uuid: '',
         include_remote: remote,
       };
     }

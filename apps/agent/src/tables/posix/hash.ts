@@ -25,7 +25,7 @@ function row(path: string, directory: string, scan: ScanContext): Row | null {
 /** Digests of files, only those that the query asks for. */
 export const hash: Table = {
   name: 'hash',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const { path, directory } of pathsOf(scan)) {
       const one = row(path, directory, scan);

@@ -29,7 +29,7 @@ export function* suidBelow(
 /** Programs that run with other rights than those of who starts them, where programs are looked for. */
 export const suidBin: Table = {
   name: 'suid_bin',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     // The first name of an id counts, as in the C library.
     const users = new Map([...accounts(scan)].reverse().map(({ uid, username }) => [uid, username]));

@@ -19,7 +19,7 @@ export function parseService(line: string): Row | null {
 /** Ports by the names of their services. */
 export const etcServices: Table = {
   name: 'etc_services',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const line of linesOf('/etc/services', scan)) {
       const row = parseService(line);

@@ -16,6 +16,6 @@ export function* volumeRows(socket: string, scan: Warn): Generator<Row> {
 
 export const dockerVolumes: Table = {
   name: 'docker_volumes',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => volumeRows(DOCKER_SOCKET, scan),
 };

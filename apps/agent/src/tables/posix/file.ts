@@ -35,7 +35,7 @@ function row({ path, directory }: FoundPath, scan: ScanContext): Row | null {
       mtime: status.mtimeNs / SECOND,
       ctime: status.ctimeNs / SECOND,
       // As osquery on Linux.
-      btime: 0,
+      btime: process.platform === 'darwin' ? status.birthtimeNs / SECOND : 0,
       hard_links: status.nlink,
       symlink: link.isSymbolicLink(),
       // As osquery: of a link that leads nowhere, too, the type of what it leads to.
@@ -60,7 +60,7 @@ function targetOf(name: Buffer, link: fs.BigIntStats): fs.BigIntStats {
 /** Files by path, pattern or directory. */
 export const file: Table = {
   name: 'file',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const found of pathsOf(scan)) {
       const one = row(found, scan);

@@ -52,6 +52,6 @@ function resolve(path: string, source: string): string {
 /** Who may become whom. */
 export const sudoers: Table = {
   name: 'sudoers',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => sudoersRows('/etc/sudoers', scan),
 };

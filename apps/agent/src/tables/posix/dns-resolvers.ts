@@ -1,6 +1,6 @@
 import * as os from 'node:os';
 import { type Row, type Table } from '../engine/table.js';
-import { readLines } from './proc.js';
+import { linesOf } from './files.js';
 
 /** What the resolver does unless told otherwise: initialised, recursive, with the search list. */
 const DEFAULT_OPTIONS = 0x2c1;
@@ -55,7 +55,7 @@ export const dnsResolvers: Table = {
   name: 'dns_resolvers',
   platforms: ['linux', 'darwin'],
   *rows(scan) {
-    for (const row of parseResolvConf(readLines('/etc/resolv.conf', scan), os.hostname()))
+    for (const row of parseResolvConf(linesOf('/etc/resolv.conf', scan), os.hostname()))
       yield { ...row, pid_with_namespace: 0 };
   },
 };

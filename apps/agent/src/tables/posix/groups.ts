@@ -4,10 +4,10 @@ import { groupsOf, signed } from './accounts.js';
 /** Local groups. */
 export const groups: Table = {
   name: 'groups',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     const asked = scan.equals('gid');
-    for (const { groupname, gid } of groupsOf(scan))
-      if (!asked || asked.includes(String(gid))) yield { groupname, gid, gid_signed: signed(gid) };
+    for (const { members: _, ...group } of groupsOf(scan))
+      if (!asked || asked.includes(String(group.gid))) yield { ...group, gid_signed: signed(group.gid) };
   },
 };

@@ -2,7 +2,13 @@ import { join } from 'node:path';
 import { type Row, type Table } from '../engine/table.js';
 import { linesOf, namesIn } from './files.js';
 
-const DIRECTORIES = ['/etc/cron.d', '/var/spool/cron', '/var/spool/cron/crontabs'];
+const DIRECTORIES = [
+  '/etc/cron.d',
+  '/var/spool/cron',
+  '/var/spool/cron/crontabs',
+  // Of macOS, where /var/at/tabs is the same by a link.
+  '/usr/lib/cron/tabs',
+];
 
 /** A line of a crontab(5); null for comments and variables. In the system's own the account is part of the command, as osquery. */
 export function parseCronLine(text: string): Row | null {
@@ -21,7 +27,7 @@ export function parseCronLine(text: string): Row | null {
 /** Commands that cron runs. */
 export const crontab: Table = {
   name: 'crontab',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     const inDirectories = DIRECTORIES.flatMap((place) =>
       namesIn(place, scan).map((name) => join(place, name)),

@@ -17,7 +17,7 @@ export function parseProtocol(line: string): Row | null {
 /** Protocols above IP by name. */
 export const etcProtocols: Table = {
   name: 'etc_protocols',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const line of linesOf('/etc/protocols', scan)) {
       const row = parseProtocol(line);

@@ -80,7 +80,7 @@ export function askDocker(socket: string, paths: readonly string[], scan: Warn):
   if (paths.length === 0 || !fs.statSync(socket, { throwIfNoEntry: false })?.isSocket()) return [];
   const warn = (): void => scan.warn('Docker does not answer');
   const args = ['-e', SCRIPT, '--', socket, String(MILLISECONDS), ...paths];
-  const text = outputOf(process.execPath, args, { warn }, MILLISECONDS * 3);
+  const text = outputOf(process.execPath, args, { warn }, { milliseconds: MILLISECONDS * 3 });
   const answers = text === null ? [] : new Json(JSON.parse(text)).items;
   if (answers.some((answer) => !answer.exists)) warn();
   return answers;

@@ -10,7 +10,7 @@ export function parseHost(line: string): Row | null {
 /** Names of hosts that this machine knows by itself. */
 export const etcHosts: Table = {
   name: 'etc_hosts',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const line of linesOf('/etc/hosts', scan)) {
       const row = parseHost(line);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Row, type Table } from '../engine/table.js';
 import { namesIn, readText, realPath, type Warn } from './files.js';
 
-const DIRECTORIES = ['/usr/lib', '/usr/local/lib'];
+const DIRECTORIES = ['/usr/lib', '/usr/local/lib', '/opt/homebrew/lib'];
 const DEFAULT_DEPTH = 100;
 /** However much is asked for. */
 const MOST_DEPTH = 100;
@@ -67,7 +67,7 @@ function* packagesIn(
 /** Packages of Node. */
 export const npmPackages: Table = {
   name: 'npm_packages',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     const asked = Number(scan.equals('max_depth')?.[0] ?? DEFAULT_DEPTH);
     const most = asked < 0 ? MOST_DEPTH : asked;

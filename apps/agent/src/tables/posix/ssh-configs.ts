@@ -22,7 +22,7 @@ export function* sshConfigRows(path: string, scan: Warn): Generator<Row> {
 /** What ssh is told by accounts, and by the whole machine (as of root). */
 export const sshConfigs: Table = {
   name: 'ssh_configs',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     for (const { uid, directory } of accountsOf(scan))
       for (const row of sshConfigRows(joined(directory, '.ssh/config'), scan)) yield { uid, ...row };

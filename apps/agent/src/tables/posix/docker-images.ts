@@ -19,6 +19,6 @@ export function* imageRows(socket: string, scan: Warn): Generator<Row> {
 
 export const dockerImages: Table = {
   name: 'docker_images',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => imageRows(DOCKER_SOCKET, scan),
 };

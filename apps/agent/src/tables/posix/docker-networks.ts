@@ -21,6 +21,6 @@ export function* networkRows(socket: string, scan: Warn): Generator<Row> {
 
 export const dockerNetworks: Table = {
   name: 'docker_networks',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => networkRows(DOCKER_SOCKET, scan),
 };

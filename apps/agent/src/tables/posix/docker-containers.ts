@@ -90,6 +90,6 @@ function namespacesOf(pid: number): Row {
 
 export const dockerContainers: Table = {
   name: 'docker_containers',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => containerRows(DOCKER_SOCKET, scan),
 };

@@ -21,6 +21,6 @@ export function* versionRows(socket: string, scan: Warn): Generator<Row> {
 
 export const dockerVersion: Table = {
   name: 'docker_version',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   rows: (scan) => versionRows(DOCKER_SOCKET, scan),
 };

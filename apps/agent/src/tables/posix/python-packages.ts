@@ -4,7 +4,21 @@ import { type Row, type ScanContext, type Table } from '../engine/table.js';
 import { accountsOf } from './accounts.js';
 import { namesIn, readText, realPath, type Warn } from './files.js';
 
-const LIBRARIES = ['/usr/local/lib', '/usr/local/lib64', '/usr/lib', '/usr/lib64'];
+const LIBRARIES = [
+  '/usr/local/lib',
+  '/usr/local/lib64',
+  '/usr/lib',
+  '/usr/lib64',
+  // Of macOS: Homebrew's; of python.org and of Apple each version has a lib of its own.
+  '/opt/homebrew/lib',
+];
+const FRAMEWORKS = [
+  '/Library/Frameworks/Python.framework/Versions',
+  '/System/Library/Frameworks/Python.framework/Versions',
+  '/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions',
+];
+/** Apple's own place, with a directory for each version: 3.9/site-packages. */
+const APPLE = '/Library/Python';
 const HEADER_BYTES = 64 * 1024;
 const WHAT = 'every Python package';
 
@@ -53,6 +67,9 @@ function sitesOfHome(home: string, scan: Warn): string[] {
   const installed = namesIn(versions, scan, WHAT).filter((name) => !isLink(join(versions, name)));
   return [
     ...sitesIn(join(home, '.local/lib'), scan),
+    ...namesIn(join(home, 'Library/Python'), scan, WHAT).flatMap((name) =>
+      sitesIn(join(home, 'Library/Python', name, 'lib'), scan),
+    ),
     ...installed.flatMap((name) => sitesIn(join(versions, name, 'lib'), scan)),
   ];
 }
@@ -67,8 +84,15 @@ function* sites(scan: ScanContext): Generator<{ directory: string; uid: number }
     for (const directory of asked) yield { directory, uid: 0 };
     return;
   }
-  for (const library of LIBRARIES)
+  const versions = FRAMEWORKS.flatMap((framework) =>
+    namesIn(framework, scan, WHAT)
+      .filter((name) => !isLink(join(framework, name)))
+      .map((name) => join(framework, name, 'lib')),
+  );
+  for (const library of [...LIBRARIES, ...versions])
     for (const directory of sitesIn(library, scan)) yield { directory, uid: 0 };
+  for (const name of namesIn(APPLE, scan, WHAT))
+    yield { directory: join(APPLE, name, 'site-packages'), uid: 0 };
   for (const { uid, directory: home } of accountsOf(scan))
     for (const directory of sitesOfHome(home, scan)) yield { directory, uid };
 }
@@ -76,7 +100,7 @@ function* sites(scan: ScanContext): Generator<{ directory: string; uid: number }
 /** Packages of Python: the machine's as of root, those in homes as of their account. */
 export const pythonPackages: Table = {
   name: 'python_packages',
-  platforms: ['linux'],
+  platforms: ['linux', 'darwin'],
   *rows(scan) {
     const seen = new Set<string>();
     for (const { directory, uid } of sites(scan)) {
