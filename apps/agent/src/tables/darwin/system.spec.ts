@@ -1,5 +1,6 @@
 import * as os from 'node:os';
-import { addressesOf, parseStrings, versionOf } from './system.js';
+import { parsePlist } from './plist.js';
+import { addressesOf, versionOf } from './system.js';
 
 const PLIST = `<?xml version="1.0" encoding="UTF-8"?>
 <plist version="1.0">
@@ -17,9 +18,7 @@ const PLIST = `<?xml version="1.0" encoding="UTF-8"?>
 `;
 
 it('knows macOS by its file', () => {
-  const fields = parseStrings(PLIST);
-  expect(fields.get('BuildID')).toBe('A & B');
-  expect(versionOf(fields)).toEqual({
+  expect(versionOf(parsePlist(Buffer.from(PLIST))!)).toEqual({
     name: 'macOS',
     version: '14.4.1',
     major: 14,

@@ -1,38 +1,26 @@
 import * as os from 'node:os';
-import { readTextOr } from '../../platform/files.js';
 import { type Row, type Table } from '../engine/table.js';
 import { prefixOf } from '../posix/addresses.js';
+import { dictionaryOf, plainOf, type Plist, readPlist } from './plist.js';
 
 const VERSION_FILE = '/System/Library/CoreServices/SystemVersion.plist';
-const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-
-/** The strings of a property list in XML, by their keys. */
-export function parseStrings(plist: string): Map<string, string> {
-  const plain = (text: string): string =>
-    text.replace(/&(\w+);/g, (all, name: string) => ENTITIES[name] ?? all);
-  return new Map(
-    [...plist.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g)].map(
-      ([, key = '', value = '']) => [plain(key), plain(value)] as const,
-    ),
-  );
-}
-
 /** The row of `os_version` of SystemVersion.plist. */
-export function versionOf(fields: ReadonlyMap<string, string>): Row {
-  const version = fields.get('ProductVersion') ?? '';
+export function versionOf(plist: Plist): Row {
+  const field = (name: string): string => plainOf(dictionaryOf(plist).get(name));
+  const version = field('ProductVersion');
   const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
   return {
-    name: fields.get('ProductName') ?? '',
+    name: field('ProductName'),
     version,
     major,
     minor,
     patch,
-    build: fields.get('ProductBuildVersion') ?? '',
+    build: field('ProductBuildVersion'),
     platform: 'darwin',
     platform_like: 'darwin',
     codename: '',
     arch: os.machine(),
-    extra: fields.get('ProductVersionExtra') ?? '',
+    extra: field('ProductVersionExtra'),
   };
 }
 
@@ -41,9 +29,9 @@ export const darwinOsVersion: Table = {
   name: 'os_version',
   platforms: ['darwin'],
   *rows(scan) {
-    const fields = parseStrings(readTextOr(VERSION_FILE));
-    if (fields.size === 0) scan.warn(`${VERSION_FILE} cannot be read`);
-    else yield versionOf(fields);
+    const plist = readPlist(VERSION_FILE, scan);
+    if (plist === null) scan.warn(`${VERSION_FILE} cannot be read`);
+    else yield versionOf(plist);
   },
 };
 
