@@ -1,11 +1,10 @@
 /** `npm run openapi`: writes openapi/openapi.json from the built server. With `-- --check` it only says whether the file is true. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './ensure-built.mjs';
+import { writeOrCheck } from './generated.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const file = join(root, 'openapi', 'openapi.json');
 
 /**
  * Keys in order, so that a diff shows what changed and nothing else. Alternatives too: a type's come in the order in
@@ -22,21 +21,9 @@ await ensureBuilt(root);
 const { describeApi } = await import(join(root, 'dist/src/openapi-document.js'));
 const text = `${JSON.stringify(sorted(await describeApi()), null, 2)}\n`;
 
-if (process.argv.includes('--check')) {
-  let stored = '';
-  try {
-    stored = readFileSync(file, 'utf8');
-  } catch {
-    // said below
-  }
-  if (stored !== text) {
-    console.error('openapi/openapi.json is not what the server serves: run `npm run openapi` and commit it');
-    process.exit(1);
-  }
-  console.log('openapi/openapi.json is true');
-} else {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, text);
-  console.log(`wrote openapi/openapi.json (${Object.keys(JSON.parse(text).paths).length} paths)`);
-}
+writeOrCheck(root, 'openapi/openapi.json', text, {
+  served: 'the server serves',
+  command: 'npm run openapi',
+  wrote: `${Object.keys(JSON.parse(text).paths).length} paths`,
+});
 process.exit(0);

@@ -1,11 +1,10 @@
 /** `npm run tables-doc`: writes docs/tables.md from the built agent. With `-- --check` it only says whether the file is true. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './ensure-built.mjs';
+import { writeOrCheck } from './generated.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const file = join(root, 'docs', 'tables.md');
 
 await ensureBuilt(root);
 const tables = join(root, 'dist/apps/agent/src/tables');
@@ -59,19 +58,8 @@ ${code(others.map(({ name }) => name))}
 Filled by events in osquery, and always empty here: ${code(events.map(({ name }) => name))}
 `;
 
-if (process.argv.includes('--check')) {
-  let stored = '';
-  try {
-    stored = readFileSync(file, 'utf8');
-  } catch {
-    // said below
-  }
-  if (stored !== text) {
-    console.error('docs/tables.md is not what the agent serves: run `npm run tables-doc` and commit it');
-    process.exit(1);
-  }
-  console.log('docs/tables.md is true');
-} else {
-  writeFileSync(file, text);
-  console.log(`wrote docs/tables.md (${rows.length} tables served)`);
-}
+writeOrCheck(root, 'docs/tables.md', text, {
+  served: 'the agent serves',
+  command: 'npm run tables-doc',
+  wrote: `${rows.length} tables served`,
+});
