@@ -15,7 +15,7 @@ import {
   type Runner,
 } from './query.js';
 import { Turns } from './turns.js';
-import { usageOf, type Usage } from './usage.js';
+import { Watch } from './usage.js';
 
 const LOOK_MS = 50;
 const ERROR_BYTES = 64 * 1024;
@@ -80,8 +80,7 @@ class OsqueryProcess {
   private readonly ended: Promise<End>;
   private stopped: Stop | null = null;
   private rows = 0;
-  private peak = 0;
-  private last: Usage = { residentBytes: 0, userMs: 0, systemMs: 0 };
+  private readonly seen: Watch;
   private said = '';
 
   constructor(
@@ -95,6 +94,7 @@ class OsqueryProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: '/',
     });
+    this.seen = new Watch(this.child.pid);
     this.lines = createInterface({ input: this.child.stdout });
     this.deadline = new Deadline(limits.milliseconds, () => this.stop('time', 'killed: time'));
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -118,13 +118,13 @@ class OsqueryProcess {
     ]);
     this.deadline.pause();
     clearInterval(watch);
-    const { userMs, systemMs } = this.last;
+    const { userMs, systemMs } = this.seen.last;
     const stats = {
       rows: this.rows,
       milliseconds: Math.round(this.deadline.elapsed),
       userMs,
       systemMs,
-      peakBytes: this.peak,
+      peakBytes: this.seen.peakBytes,
       warnings: [],
     };
     const failure = this.stopped?.error ?? this.complaint(ending, reading);
@@ -176,10 +176,8 @@ class OsqueryProcess {
   }
 
   private look(): void {
-    const seen = usageOf(this.child.pid);
-    if (seen.residentBytes > 0) this.last = seen;
-    this.peak = Math.max(this.peak, seen.residentBytes);
-    if (this.peak > this.limits.memoryBytes) this.stop('memory', 'killed: memory');
+    this.seen.look();
+    if (this.seen.peakBytes > this.limits.memoryBytes) this.stop('memory', 'killed: memory');
   }
 
   private stop(kind: QueryEndKind, error: string): void {

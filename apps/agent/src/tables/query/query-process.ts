@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Deadline } from './deadline.js';
 import { type ChildUsage, type FromChild, type ToChild } from './messages.js';
 import { type QueryEndKind, type QueryLimits, type QueryOutcome, type QuerySink } from './query.js';
-import { usageOf, type Usage } from './usage.js';
+import { usageOf, type Usage, Watch } from './usage.js';
 
 /** A query that does not stop by itself at its limit is stopped by ending its process, this much later. */
 const GRACE_MS = 200;
@@ -129,34 +129,28 @@ type Reading = { readonly warnings: readonly string[]; readonly usage: ChildUsag
 /** What one query costs: seen from outside while it runs, told by its process when it ends in peace. */
 class Measurements {
   rows = 0;
-  private peak: number;
   private readonly before: Usage;
-  private last: Usage;
+  private readonly watch: Watch;
 
-  constructor(
-    private readonly pid: number | undefined,
-    baseBytes: number,
-  ) {
-    this.before = this.last = usageOf(pid);
-    this.peak = baseBytes;
+  constructor(pid: number | undefined, baseBytes: number) {
+    this.watch = new Watch(pid, baseBytes);
+    this.before = this.watch.last;
   }
 
   /** Looks at the process; returns the memory that it has, bytes. */
   look(): number {
-    const seen = usageOf(this.pid);
-    if (seen.residentBytes > 0) this.last = seen;
-    this.peak = Math.max(this.peak, seen.residentBytes);
-    return seen.residentBytes;
+    return this.watch.look();
   }
 
   outcome(kind: QueryEndKind, error: string | null, milliseconds: number, end?: Reading): QueryOutcome {
+    const { last, peakBytes } = this.watch;
     const stats = {
       rows: this.rows,
       milliseconds: Math.round(milliseconds),
-      userMs: end === undefined ? this.last.userMs - this.before.userMs : Math.round(end.usage.user / 1000),
+      userMs: end === undefined ? last.userMs - this.before.userMs : Math.round(end.usage.user / 1000),
       systemMs:
-        end === undefined ? this.last.systemMs - this.before.systemMs : Math.round(end.usage.system / 1000),
-      peakBytes: Math.max(this.peak, end?.usage.residentBytes ?? 0),
+        end === undefined ? last.systemMs - this.before.systemMs : Math.round(end.usage.system / 1000),
+      peakBytes: Math.max(peakBytes, end?.usage.residentBytes ?? 0),
       warnings: end?.warnings ?? [],
     };
     return { kind, error, stats };

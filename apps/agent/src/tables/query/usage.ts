@@ -28,3 +28,34 @@ export function usageOf(pid: number | undefined): Usage {
     return { residentBytes: 0, userMs: 0, systemMs: 0 };
   }
 }
+
+/** A process that is looked at from outside, again and again. */
+export class Watch {
+  private seen: Usage;
+
+  /** @param peak the most memory that it is known to have had, bytes */
+  constructor(
+    private readonly pid: number | undefined,
+    private peak = 0,
+  ) {
+    this.seen = usageOf(pid);
+  }
+
+  /** What it had used when it was there last. */
+  get last(): Usage {
+    return this.seen;
+  }
+
+  /** The most memory that it had whenever it was looked at, bytes. */
+  get peakBytes(): number {
+    return this.peak;
+  }
+
+  /** Looks at it; returns the memory that it has, bytes: 0 when it has gone. */
+  look(): number {
+    const now = usageOf(this.pid);
+    if (now.residentBytes > 0) this.seen = now;
+    this.peak = Math.max(this.peak, now.residentBytes);
+    return now.residentBytes;
+  }
+}
