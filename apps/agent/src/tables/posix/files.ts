@@ -71,14 +71,24 @@ export function readText(
 }
 
 /** The lines of a text file of any size, without their ends; none as for `readPieces`. */
-export function* linesOf(path: string | Buffer, scan: Warn, what = String(path)): Generator<string> {
+export function linesOf(path: string | Buffer, scan: Warn, what = String(path)): Generator<string> {
+  return partsOf(path, '\n', scan, what);
+}
+
+/** The parts of a text file of any size that end with this character, without it; none as for `readPieces`. */
+export function* partsOf(
+  path: string | Buffer,
+  separator: string,
+  scan: Warn,
+  what: string,
+): Generator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for (const piece of readPieces(path, scan, what)) {
     const text = decoder.write(piece);
     // What is beyond the longest line is not even put together.
-    if (rest.length === MOST_LINE && !text.includes('\n')) continue;
-    const lines = (rest + text).split('\n');
+    if (rest.length === MOST_LINE && !text.includes(separator)) continue;
+    const lines = (rest + text).split(separator);
     rest = (lines.pop() ?? '').slice(0, MOST_LINE);
     yield* lines;
   }
