@@ -4,7 +4,7 @@ import { type ExecutionDto } from '#libs/executions/executions.dto';
 import { isFinal } from '#libs/executions/states';
 import { type AgentFixture, startAgent, temporaryDirectory, until } from '#libs/testing/index';
 import { expectLawfulTransitions, recordTransitions } from '../faults/support/transitions.js';
-import { addUser, ended, expectProblem, run, sql, startWorld, type World } from './support.js';
+import { addTeamUser, addUser, ended, expectProblem, run, sql, startWorld, type World } from './support.js';
 import { addMember, addTeam, moveHost, saveScript } from './teams.js';
 
 const HOSTS = 4;
@@ -276,6 +276,25 @@ it('counts hosts that cannot run it from the start, and makes no wave of them', 
     forgiven: 1,
   });
   await sql(world.server, 'UPDATE hosts SET scripts_enabled = true WHERE id = $1', [hosts[0]]);
+});
+
+it('counts a host on which the caller may not run it once, whichever wave its place is in', async () => {
+  const [own, other] = [await addTeam(world.server, 'own'), await addTeam(world.server, 'other')];
+  const member = await addTeamUser(world.server, 'both@example.com', {
+    [own]: 'maintainer',
+    [other]: 'observer',
+  });
+  for (const [i, host] of hosts.entries()) await moveHost(world.server, host, i === 0 ? other : own);
+  const { status, body } = await member.post('/api/node/_all/command/exec', {
+    command: 'true',
+    batch: 1,
+    max_failures: 1,
+  });
+  expect(status).toBe(202);
+  const done = await reaches(body.job_id as string, 'done');
+  expect(statesOf(done)).toEqual(['denied', 'finished', 'finished', 'finished']);
+  expect(done.rollout).toMatchObject({ failures: 1, released: 3, wave: 3 });
+  for (const host of hosts) await moveHost(world.server, host, null);
 });
 
 it('goes on when a host of the wave is removed, and when targets expire', async () => {

@@ -28,9 +28,9 @@ export interface StandingRow {
   more: boolean;
 }
 
-/** Ended badly: neither with exit code 0, nor because somebody wanted it to end. What could not start has been counted at the beginning. */
+/** Ended badly: neither with exit code 0, nor because somebody wanted it to end. What could or might not start has been counted at the beginning. */
 const FAILED = `t.state IN (${sqlList(FINAL_STATES)}) AND t.state <> 'cancelled' AND NOT (t.state = 'finished' AND t.exit_code IS NOT DISTINCT FROM 0)
-  AND NOT (t.state = 'killed' AND t.stop_reason IS NOT NULL) AND NOT (t.state = 'failed_to_start' AND t.attempt_id IS NULL)`;
+  AND NOT (t.state = 'killed' AND t.stop_reason IS NOT NULL) AND NOT (t.state IN ('failed_to_start', 'denied') AND t.attempt_id IS NULL)`;
 
 /** Targets `t` of an execution on hosts with ids in that range. As rows are compared by both columns, no index but that of (execution, host) fits. */
 const between = (execution: string, after: string, upTo = '2147483647'): string =>
