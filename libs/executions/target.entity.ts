@@ -24,12 +24,13 @@ import { IN_FLIGHT_STATES, sqlList, TARGET_STATES, type TargetState, UNSENT_STAT
   unique: true,
   where: `lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})`,
 })
-@Index('targets_queue', ['hostId', 'lane', 'id'], { where: `state = 'queued'` })
+// Open only to statements that name a host: PostgreSQL would look for an id once for each host.
+@Index('targets_queue', ['hostId', 'lane', 'id'], { where: `state = 'queued' AND host_id IS NOT NULL` })
 @Index('targets_in_flight', ['hostId', 'lane'], { where: `state IN (${sqlList(IN_FLIGHT_STATES)})` })
 @Index('targets_expiry', ['expiresAt'], {
   where: `expires_at IS NOT NULL AND state IN (${sqlList([...UNSENT_STATES, 'dispatched'])})`,
 })
-@Index('targets_host_history', ['hostId', 'id'])
+@Index('targets_host_history', ['hostId', 'id'], { where: 'host_id IS NOT NULL' })
 @Index('targets_script', ['scriptId', 'hostId', 'id'], { where: 'script_id IS NOT NULL' })
 export class Target {
   @PrimaryGeneratedColumn('identity', {

@@ -27,11 +27,12 @@ const SQL = {
            )
            SELECT execution_id FROM ended`,
   },
-  // Asked for in the moment in which the host was removed.
+  // Asked for in the moment in which the host was removed. Looked for in the queue's index, which is open to who speaks of hosts.
   orphans: {
     name: 'reap_orphans',
     text: `UPDATE targets SET state = 'cancelled', reason = 'host_removed', message = 'its host was removed', finished_at = now()
-           WHERE id IN (SELECT t.id FROM targets t WHERE t.state = 'queued' AND (SELECT h.id FROM hosts h WHERE h.id = t.host_id) IS NULL LIMIT ${AT_ONCE})
+           WHERE id = ANY(ARRAY(SELECT t.id FROM targets t
+               WHERE t.state = 'queued' AND t.host_id > 0 AND (SELECT h.id FROM hosts h WHERE h.id = t.host_id) IS NULL LIMIT ${AT_ONCE}))
              AND state = 'queued' RETURNING execution_id`,
   },
   // It may have started in time: only the agent can say.

@@ -53,7 +53,7 @@ const NOT_IN_FLIGHT = sqlList(
  * hundred rows look cheap enough to be read all. So it leaves no choice: a row is found for each report by itself (a join
  * with all reports would be planned as a walk along all targets), by its attempt and then by id and host together,
  * which is exact in whatever index; never among all that is in flight (NOT IN proves no partial index); and a chunk by
- * target and number together.
+ * target and number together. No EXISTS, which may be planned as one look at all that waits anywhere.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
  * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks.
  */
@@ -101,7 +101,7 @@ const SQL = {
       ), recorded AS (
         ${recordEnds('settled')}
       )
-      SELECT s.ord, s.execution_id, s.state IS NOT NULL AND EXISTS (SELECT 1 FROM targets q WHERE q.host_id = s.host_id AND q.state = 'queued') AS more
+      SELECT s.ord, s.execution_id, s.state IS NOT NULL AND (SELECT true FROM targets q WHERE q.host_id = s.host_id AND q.state = 'queued' LIMIT 1) IS NOT NULL AS more
       FROM settled s`,
   },
   // Those among these attempts that have ended.

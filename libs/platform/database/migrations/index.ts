@@ -9,6 +9,7 @@ import { AddDrainingAndTokenScopes1790700000000 } from './1790700000000-add-drai
 import { AddRollouts1790710000000 } from './1790710000000-add-rollouts.js';
 import { AddJobs1790720000000 } from './1790720000000-add-jobs.js';
 import { AddRefuse1790730000000 } from './1790730000000-add-refuse.js';
+import { UseHostIndexesOnlyByHost1790740000000 } from './1790740000000-use-host-indexes-only-by-host.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   AddRollouts1790710000000,
   AddJobs1790720000000,
   AddRefuse1790730000000,
+  UseHostIndexesOnlyByHost1790740000000,
 ];
