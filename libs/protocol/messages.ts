@@ -154,6 +154,38 @@ export const Payload = z.discriminatedUnion('type', [
 ]);
 export type Payload = z.infer<typeof Payload>;
 
+/** A name that a shell can use: no other can be asked for by what runs. */
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/);
+
+/** What a run is to know and nobody else. On the host it is in memory alone, but for the files, which go with the run. */
+export const Secrets = z.object({
+  /** Added to the environment after `env`, which it wins over. */
+  env: z.record(variable, z.string()).optional(),
+  /** Variable → the content of a file (0600, of the run's account) whose path it gets; the file is removed after the run. */
+  files: z.record(variable, Bytes).optional(),
+});
+export type Secrets = z.infer<typeof Secrets>;
+
+/** Shapes that can be masked in output without knowing what they say. */
+export const MaskType = z.enum(['card', 'token', 'email']);
+export type MaskType = z.infer<typeof MaskType>;
+
+/** What does not stay in the output. The values of `Secrets` are always masked, and need not be named here. */
+export const Mask = z.object({
+  values: z.array(z.string()).default([]),
+  types: z.array(MaskType).default([]),
+});
+export type Mask = z.infer<typeof Mask>;
+
+/** Output that ends the run: any of the words (case counts), or what the pattern (RE2) matches. */
+export const OutputRule = z.object({
+  words: z.array(z.string().min(1)).optional(),
+  pattern: z.string().min(1).optional(),
+  /** Said to whoever asked for the run. */
+  message: z.string().max(4096),
+});
+export type OutputRule = z.infer<typeof OutputRule>;
+
 /** One attempt to run one target. */
 export const Order = z.object({
   attempt_id: uuid,
@@ -177,6 +209,10 @@ export const Order = z.object({
   output_cap_bytes: z.number().int().min(1024),
   /** Never start after this, by the server's clock. */
   expires_at: epochMs.nullable(),
+  secrets: Secrets.optional(),
+  mask: Mask.optional(),
+  /** The first that matches ends the run: killed, `output_blocked`, with its message. */
+  deny_output: z.array(OutputRule).optional(),
 });
 export type Order = z.infer<typeof Order>;
 
@@ -234,7 +270,7 @@ export const Ending = z.object({
   started_at: epochMs.nullable(),
   finished_at: epochMs,
   duration_ms: count,
-  /** Bytes that the process wrote, kept or not. */
+  /** Bytes that the process wrote, kept or not; after masking. */
   stdout_bytes: count,
   stderr_bytes: count,
   /** Bytes that were not kept: between the head and the tail. Where they stood is told by `gap_seq`. */
@@ -243,6 +279,8 @@ export const Ending = z.object({
   gap_seq: count.nullable(),
   /** Chunks of this attempt; all of them are acknowledged before, or sent with, the ending. */
   chunks: count,
+  /** How often something was masked, by its kind: `secret`, or a `MaskType`. Absent: nothing was. */
+  masked: z.record(z.string(), count).optional(),
 });
 export type Ending = z.infer<typeof Ending>;
 

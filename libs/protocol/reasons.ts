@@ -39,6 +39,12 @@ export const ReasonCode = {
   incompatiblePlatform: 'incompatible_platform',
   /** The saved script was replaced or deleted before it had run. */
   scriptWithdrawn: 'script_withdrawn',
+  /** The output held what a rule forbids; the message is the rule's. */
+  outputBlocked: 'output_blocked',
+  /** The agent was restarted before the start, and the run's secrets, which it keeps in memory only, went with it. */
+  secretsLost: 'secrets_lost',
+  /** The server could not open the secrets that the run needs. */
+  secretsUnavailable: 'secrets_unavailable',
   /** The host was removed. */
   hostRemoved: 'host_removed',
   /** The host was away, and the request was not to wait for it. */
