@@ -158,7 +158,11 @@ export class AttemptsService {
     }
     try {
       const { target_id: targetId, execution_id: executionId, kind, output_cap_bytes: capBytes } = order;
-      this.journal.accept({ attemptId: id, targetId, executionId, kind, capBytes }, Date.now());
+      const waits = order.secrets !== undefined && !this.laneNamed(order.lane).isFree;
+      this.journal.accept(
+        { attemptId: id, targetId, executionId, kind, capBytes, ...(waits && { waiting: true }) },
+        Date.now(),
+      );
     } catch (error) {
       this.refuse(order, ReasonCode.journalUnavailable, errorMessage(error));
       return false;
@@ -198,7 +202,7 @@ export class AttemptsService {
     if (attempt?.state !== 'queued' || this.journal.find(attempt.id) === undefined) return;
     const job = { start: (): Promise<void> => this.start(attempt) };
     attempt.job = job;
-    (order.lane === 'serial' ? this.serial : this.parallel).submit(job);
+    this.laneNamed(order.lane).submit(job);
   }
 
   private start(attempt: Attempt): Promise<void> {
@@ -243,7 +247,11 @@ export class AttemptsService {
   }
 
   private laneOf(attempt: Attempt): Lane {
-    return attempt.order?.lane === 'serial' ? this.serial : this.parallel;
+    return this.laneNamed(attempt.order?.lane);
+  }
+
+  private laneNamed(name: Order['lane'] | undefined): Lane {
+    return name === 'serial' ? this.serial : this.parallel;
   }
 
   private graceOf(attempt: Attempt): number {

@@ -6,6 +6,7 @@ import { Run, type RunObserver, type RunResult } from '../exec/runner.js';
 import { type Journal } from '../journal/journal.js';
 import { Spool } from '../journal/spool.js';
 import { type SpoolSummary } from '../journal/output.js';
+import { errorMessage } from '../platform/files.js';
 import { type AgentLogger } from '../platform/logger.js';
 import { type ServerClock } from '../platform/server-clock.js';
 import { type Reporter } from '../transport/reporter.js';
@@ -43,6 +44,7 @@ export async function executeAttempt(
   const preparation = attempt.preparation ?? undefined;
   attempt.preparation = null;
   const observer: RunObserver = {
+    beforeStart: () => announceStart(attempt.id, journal),
     beforeSpawn: () => {
       if (attempt.forgotten || isClosing()) {
         throw new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started');
@@ -82,6 +84,17 @@ export async function executeAttempt(
   log.info({ attempt_id: attempt.id, ...logged(ending) }, 'ended');
   await rest(attempt, spool, written, context);
   if (!attempt.forgotten) reporter.notify(attempt);
+}
+
+/** Of an attempt that waited with secrets the journal must know that its turn has come: a restart judges by that. */
+async function announceStart(attemptId: string, journal: Journal): Promise<void> {
+  if (journal.find(attemptId)?.order.waiting !== true) return;
+  try {
+    journal.starting(attemptId);
+    await journal.commit();
+  } catch (error) {
+    throw new StartError(ReasonCode.journalUnavailable, errorMessage(error));
+  }
 }
 
 /** The server may be away for long: then nothing that the disk has stays in memory or open. */

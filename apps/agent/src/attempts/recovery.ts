@@ -1,6 +1,6 @@
-import { ReasonCode } from '#libs/protocol/index';
-import { foreignRunDirectory, removeRunFiles } from '../exec/launch.js';
+import { type Ending, ReasonCode } from '#libs/protocol/index';
 import { findTree, killTree, signal, startTimeOf } from '../exec/processes.js';
+import { foreignRunDirectory, removeRunFiles } from '../exec/run-files.js';
 import { type OpenAttempt } from '../journal/journal-state.js';
 import { Spool } from '../journal/spool.js';
 import { errorMessage } from '../platform/files.js';
@@ -11,7 +11,7 @@ const TERM_GRACE_MS = 2000;
 
 /**
  * After a restart: what had ended is reported again; what had been accepted and not ended is ended now, its processes
- * with it, and reported as lost. Nothing is guessed and nothing is started again.
+ * with it, and reported as lost, or as never started where that is certain. Nothing is guessed and nothing is started again.
  */
 export async function recoverAttempts(
   open: readonly OpenAttempt[],
@@ -49,15 +49,9 @@ async function lose(entry: OpenAttempt, context: ExecutionContext): Promise<void
   const summary = await spool.finish();
   await spool.idle();
   const now = Math.max(Date.now(), startedAt ?? 0);
-  const message =
-    startedAt === null
-      ? 'the agent died after it had taken this order; whether it was started is unknown'
-      : 'the agent died while this ran; the outcome is unknown';
   const ending = endingOf(
     {
-      outcome: 'lost',
-      reason: ReasonCode.agentDied,
-      message,
+      ...verdictOn(entry),
       exit_code: null,
       signal: null,
       started_at: startedAt,
@@ -67,6 +61,19 @@ async function lose(entry: OpenAttempt, context: ExecutionContext): Promise<void
     summary,
   );
   context.journal.ended(order.attemptId, ending, summary);
+}
+
+function verdictOn(entry: OpenAttempt): Pick<Ending, 'outcome' | 'reason' | 'message'> {
+  if (entry.order.waiting === true && !entry.starting && entry.startedAt === null) {
+    const message =
+      'the agent was restarted before this was started, and its secrets, which are kept in memory only, are gone: run it again';
+    return { outcome: 'failed_to_start', reason: ReasonCode.secretsLost, message };
+  }
+  const message =
+    entry.startedAt === null
+      ? 'the agent died after it had taken this order; whether it was started is unknown'
+      : 'the agent died while this ran; the outcome is unknown';
+  return { outcome: 'lost', reason: ReasonCode.agentDied, message };
 }
 
 function attemptLog({ order, state }: OpenAttempt, { log }: ExecutionContext): void {

@@ -1,5 +1,6 @@
 import { type Readable } from 'node:stream';
 import { Limits, type Stream } from '#libs/protocol/index';
+import { type Filter, type Sink } from './masking/filter.js';
 import { utf8Cut } from '../journal/utf8.js';
 
 /** Takes a chunk; a promise means: wait before you bring the next. */
@@ -22,16 +23,23 @@ interface Pending {
 export class OutputCollector {
   private readonly pending = new Map<Stream, Pending>();
   private readonly sources: Readable[] = [];
+  private readonly filters: Filter[] = [];
   private timer: NodeJS.Timeout | null = null;
   private busy: Promise<void> | null = null;
   private arrivals = 0;
 
-  constructor(private readonly sink: ChunkSink) {}
+  /** @param filter what every stream passes before it is gathered; null: nothing */
+  constructor(
+    private readonly sink: ChunkSink,
+    private readonly filter: ((next: Sink) => Filter) | null = null,
+  ) {}
 
   /** Reads a pipe to its end. */
   attach(stream: Stream, source: Readable): void {
     this.sources.push(source);
-    source.on('data', (data: Buffer) => this.take(stream, data));
+    const filter = this.filter?.((data) => this.take(stream, data));
+    if (filter !== undefined) this.filters.push(filter);
+    source.on('data', filter?.write ?? ((data: Buffer) => this.take(stream, data)));
     source.on('error', () => undefined);
     if (this.busy !== null) source.pause();
   }
@@ -43,6 +51,7 @@ export class OutputCollector {
 
   /** Hands on all that is left; resolves when the sink has taken it. */
   async finish(): Promise<void> {
+    for (const filter of this.filters) filter.end();
     this.flush(true);
     while (this.busy !== null) await this.busy;
   }

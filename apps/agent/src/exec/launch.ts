@@ -1,11 +1,13 @@
 import { chownSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { access, rm, stat, unlink } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { ReasonCode } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
 import { StartError } from './run-error.js';
+import { foreignRunDirectory, removeRunFiles } from './run-files.js';
 import { toBuffer, type RunSpec } from './run-spec.js';
+import { SecretFiles, secretVariables } from './secret-files.js';
 import { interpreterAllowed, parseShebang } from './shebang.js';
 import { resolveAccount, type Account } from './user.js';
 
@@ -28,37 +30,44 @@ export interface Launch {
   readonly cwd: string;
   readonly env: Record<string, string>;
   readonly account: Account | null;
-  /** To be deleted after the run. */
-  readonly leftover: string | null;
+  /** Files and directories to be deleted after the run. */
+  readonly leftovers: readonly string[];
 }
 
 /** Prepares a run; throws StartError with the reason when it cannot be started. */
 export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Promise<Launch> {
   const account = spec.user === undefined ? null : await resolveAccount(spec.user);
   const foreign = account !== null && account.uid !== process.getuid?.() ? account : null;
-  const env = environmentOf(spec, options, account);
+  const secrets = SecretFiles.of(spec, options.runsDirectory, foreign);
+  const env = environmentOf(spec, options, account, secrets);
   const isRoot = process.getuid?.() === 0 && foreign === null;
   const cwd = spec.cwd ?? (isRoot ? '/' : (env['HOME'] ?? '/'));
   await checkCwd(cwd, spec.cwd === undefined);
-  switch (spec.payload.type) {
+  const { file, args, leftovers } = await prepareProgram(spec, options, env, cwd, foreign);
+  // Last of all: nothing that fails leaves them behind.
+  const withSecrets = secrets === null ? leftovers : secrets.write(leftovers);
+  return { file, args, cwd, env, account: foreign, leftovers: withSecrets };
+}
+
+async function prepareProgram(
+  { payload, attempt_id }: RunSpec,
+  { interpreters, runsDirectory }: RunnerOptions,
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  foreign: Account | null,
+): Promise<Pick<Launch, 'file' | 'args' | 'leftovers'>> {
+  switch (payload.type) {
     case 'command': {
-      const [name = '', ...args] = spec.payload.argv;
+      const [name = '', ...args] = payload.argv;
       const file = await findExecutable(name, env['PATH'] ?? '', cwd, foreign !== null);
-      return { file, args, cwd, env, account: foreign, leftover: null };
+      return { file, args, leftovers: [] };
     }
     case 'shell':
-      return {
-        file: '/bin/sh',
-        args: ['-c', spec.payload.command],
-        cwd,
-        env,
-        account: foreign,
-        leftover: null,
-      };
+      return { file: '/bin/sh', args: ['-c', payload.command], leftovers: [] };
     case 'script': {
-      const contents = toBuffer(spec.payload.contents);
+      const contents = toBuffer(payload.contents);
       const shebang = parseShebang(contents);
-      if (!interpreterAllowed(shebang, options.interpreters)) {
+      if (!interpreterAllowed(shebang, interpreters)) {
         const name = shebang?.interpreter ?? '/bin/sh';
         throw new StartError(
           ReasonCode.interpreterNotAllowed,
@@ -68,11 +77,10 @@ export async function prepareLaunch(spec: RunSpec, options: RunnerOptions): Prom
       const interpreter = shebang?.interpreter ?? '/bin/sh';
       if (shebang !== null)
         await checkExecutable(interpreter, `interpreter ${interpreter}`, cwd, foreign !== null);
-      const file = writeScript(spec.attempt_id, contents, options.runsDirectory, foreign);
+      const file = writeScript(attempt_id, contents, runsDirectory, foreign);
       const argument = shebang?.argument ?? null;
-      const args = [...(argument === null ? [] : [argument]), file, ...spec.payload.arguments];
-      const leftover = foreign === null ? file : path.dirname(file);
-      return { file: interpreter, args, cwd, env, account: foreign, leftover };
+      const args = [...(argument === null ? [] : [argument]), file, ...payload.arguments];
+      return { file: interpreter, args, leftovers: [foreign === null ? file : path.dirname(file)] };
     }
   }
 }
@@ -94,27 +102,17 @@ export class Preparation {
 
   discard(): void {
     this.launch.then(
-      ({ leftover }) => (leftover === null ? undefined : removeRunFiles(leftover)),
+      ({ leftovers }) => Promise.all(leftovers.map(removeRunFiles)),
       () => undefined,
     );
   }
-}
-
-/** Where the files of a run by another account are: that account cannot look into the agent's own directory. */
-export function foreignRunDirectory(attemptId: string): string {
-  return path.join(os.tmpdir(), `muster-run-${attemptId}`);
-}
-
-/** Deletes a run's file or directory. What an earlier process left in the agent's own place is gone since the start. */
-export async function removeRunFiles(leftover: string): Promise<void> {
-  // Nearly always one file: asking first what it is would be one more round trip through the thread pool.
-  await unlink(leftover).catch(() => rm(leftover, { recursive: true, force: true }).catch(() => undefined));
 }
 
 function environmentOf(
   spec: RunSpec,
   options: RunnerOptions,
   account: Account | null,
+  secretFiles: SecretFiles | null,
 ): Record<string, string> {
   const own = options.environment;
   const env: Record<string, string> = {};
@@ -127,7 +125,7 @@ function environmentOf(
     }
   }
   if (account !== null) Object.assign(env, { HOME: account.home, USER: account.name, LOGNAME: account.name });
-  Object.assign(env, spec.env);
+  Object.assign(env, spec.env, secretVariables(spec), secretFiles?.paths);
   env['MUSTER_EXECUTION_ID'] = spec.execution_id;
   env['MUSTER_ATTEMPT_ID'] = spec.attempt_id;
   env['MUSTER_HOST'] = options.hostname;

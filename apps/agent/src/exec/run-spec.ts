@@ -14,7 +14,19 @@ export type RunSpec = Pick<
   | 'user'
   | 'timeout_seconds'
   | 'grace_seconds'
+  | 'secrets'
+  | 'mask'
+  | 'deny_output'
 >;
+
+/** Whether output has to be filtered before anybody stores it; most runs ask for nothing of the kind. */
+export function wishesFilters({
+  secrets,
+  mask,
+  deny_output,
+}: Pick<RunSpec, 'secrets' | 'mask' | 'deny_output'>): boolean {
+  return secrets !== undefined || mask !== undefined || deny_output !== undefined;
+}
 
 /** Bytes as a Buffer, without a copy where there are bytes already. */
 export function toBuffer(bytes: Bytes): Buffer {

@@ -2,10 +2,12 @@ import { constants } from 'node:os';
 import { ReasonCode, type Ending } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
 import { OutputCollector, type ChunkSink } from './collector.js';
-import { Preparation, removeRunFiles, type Launch, type RunnerOptions } from './launch.js';
+import { Preparation, type Launch, type RunnerOptions } from './launch.js';
 import { findTree, groupMembers, killTree, signal, signalTree } from './processes.js';
+import { type OutputFilters } from './masking/index.js';
 import { StartError } from './run-error.js';
-import { toBuffer, type RunSpec } from './run-spec.js';
+import { removeRunFiles } from './run-files.js';
+import { toBuffer, wishesFilters, type RunSpec } from './run-spec.js';
 import { loadStart, type Start, type StartedProcess } from './start/index.js';
 
 /** How long what is left of a group may take to obey TERM once its first process has gone. */
@@ -16,7 +18,15 @@ const OPEN_PIPES_MS = 1000;
 /** The part of an ending that the process itself decides; output is counted elsewhere. */
 export type RunResult = Pick<
   Ending,
-  'outcome' | 'reason' | 'message' | 'exit_code' | 'signal' | 'started_at' | 'finished_at' | 'duration_ms'
+  | 'outcome'
+  | 'reason'
+  | 'message'
+  | 'exit_code'
+  | 'signal'
+  | 'started_at'
+  | 'finished_at'
+  | 'duration_ms'
+  | 'masked'
 >;
 
 /** Why we end a run ourselves. */
@@ -28,6 +38,8 @@ export interface KillCause {
 
 /** Told to whoever runs something. */
 export interface RunObserver {
+  /** While it is being prepared; when this is rejected, it is not started. */
+  readonly beforeStart?: () => Promise<void>;
   /** The last moment before the process exists; throws StartError when it must not. */
   readonly beforeSpawn: () => void;
   /** Once, right after the process exists and before any output. */
@@ -44,6 +56,7 @@ export class Run {
   private graceEnds = Infinity;
   private exited = false;
   private lastSignal: NodeJS.Signals | null = null;
+  private filters: OutputFilters | null = null;
   private killing: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -58,8 +71,14 @@ export class Run {
     let launch: Launch;
     let start: Start;
     try {
-      [launch, start] = await Promise.all([this.preparation.take(), loadStart()]);
+      this.filters = await this.loadFilters();
+      [launch, start] = await Promise.all([
+        this.preparation.take(),
+        loadStart(),
+        this.observer.beforeStart?.(),
+      ]);
     } catch (error) {
+      this.preparation.discard();
       return notStarted(error);
     }
     try {
@@ -68,8 +87,10 @@ export class Run {
     } catch (error) {
       return notStarted(error, launch);
     } finally {
-      // Nobody who waits for the result has to wait for this; the next start removes what a crash leaves.
-      if (launch.leftover !== null) void removeRunFiles(launch.leftover);
+      // Nobody who waits for the result has to wait for this, unless secrets are among it: then it tells that they are
+      // gone. The next start removes what a crash leaves.
+      const removed = Promise.all(launch.leftovers.map(removeRunFiles));
+      if (this.spec.secrets?.files !== undefined) await removed;
     }
   }
 
@@ -118,8 +139,25 @@ export class Run {
     return this.result(code, by, startedAt, Math.max(finishedAt, startedAt), duration);
   }
 
+  private async loadFilters(): Promise<OutputFilters | null> {
+    if (!wishesFilters(this.spec)) return null;
+    const { OutputFilters } = await import('./masking/index.js');
+    return new OutputFilters(this.spec, (message) => this.block(message));
+  }
+
+  /** Its output broke a rule. The process may have gone by itself meanwhile: the run was blocked all the same. */
+  private block(message: string): void {
+    const cause = { outcome: 'killed', reason: ReasonCode.outputBlocked, message } as const;
+    if (this.exited) this.cause ??= cause;
+    else this.terminate(cause);
+  }
+
   private collect({ stdout, stderr }: StartedProcess): OutputCollector {
-    const collector = new OutputCollector(this.observer.onChunk);
+    const { filters } = this;
+    const collector = new OutputCollector(
+      this.observer.onChunk,
+      filters === null ? null : (next) => filters.filter(next),
+    );
     collector.attach('stdout', stdout);
     collector.attach('stderr', stderr);
     return collector;
@@ -173,6 +211,7 @@ export class Run {
   ): RunResult {
     const { cause } = this;
     const sent = cause === null ? null : this.lastSignal;
+    const masked = this.filters?.masked() ?? null;
     return {
       outcome: cause?.outcome ?? 'finished',
       reason: cause?.reason ?? null,
@@ -182,6 +221,7 @@ export class Run {
       started_at: startedAt,
       finished_at: finishedAt,
       duration_ms: durationMs,
+      ...(masked !== null && { masked }),
     };
   }
 

@@ -10,13 +10,15 @@ export interface ProcessMark {
   readonly bootId: string;
 }
 
-/** What the journal keeps of an order. Never contents, environment values or standard input. */
+/** What the journal keeps of an order. Never contents, environment values, standard input or secrets. */
 export interface AcceptedOrder {
   readonly attemptId: string;
   readonly targetId: string;
   readonly executionId: string;
   readonly kind: string;
   readonly capBytes: number;
+  /** It brought secrets and waits for its turn: it has not been started before `starting` is written down. */
+  readonly waiting?: true;
 }
 
 /** Where an ended attempt's output is: in the journal's own record, or in the spool. */
@@ -35,6 +37,7 @@ export type JournalRecord =
       readonly reason: string;
       readonly message: string;
     }
+  | { readonly t: 'starting'; readonly a: string }
   | { readonly t: 'started'; readonly a: string; readonly at: number; readonly process: ProcessMark }
   | { readonly t: 'ended'; readonly a: string; readonly ending: Ending; readonly output: OutputPlace }
   | { readonly t: 'settled'; readonly a: string; readonly target: string; readonly started: boolean };
@@ -43,6 +46,8 @@ export type JournalRecord =
 export interface OpenAttempt {
   readonly order: AcceptedOrder;
   state: 'accepted' | 'running' | 'ended';
+  /** Its turn has come; only written down of one that is `waiting`. */
+  starting: boolean;
   startedAt: number | null;
   process: ProcessMark | null;
   ending: Ending | null;
@@ -86,6 +91,7 @@ export class JournalState {
         this.open.set(order.attemptId, {
           order,
           state: 'accepted',
+          starting: false,
           startedAt: null,
           process: null,
           ending: null,
@@ -108,6 +114,13 @@ export class JournalState {
           entry,
         });
         return;
+      case 'starting': {
+        const attempt = this.open.get(record.a);
+        if (attempt === undefined) return;
+        attempt.starting = true;
+        if (entry !== null) attempt.entries.push(entry);
+        return;
+      }
       case 'started': {
         const attempt = this.open.get(record.a);
         if (attempt?.state !== 'accepted') return;

@@ -126,6 +126,11 @@ export class Journal {
     }
   }
 
+  /** Writes down that a waiting attempt's turn has come. It may be started after `commit`. Throws when it cannot be written. */
+  starting(attemptId: string): void {
+    this.record({ t: 'starting', a: attemptId });
+  }
+
   /** Writes down which process an attempt became. */
   started(attemptId: string, at: number, process: OpenAttempt['process']): void {
     if (process !== null) this.recordOrRemember({ t: 'started', a: attemptId, at, process });
