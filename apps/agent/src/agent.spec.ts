@@ -262,6 +262,73 @@ describe('an order is refused', () => {
   });
 });
 
+describe('secrets', () => {
+  const secrets = { env: { PASSWORD: 'correct-horse' }, files: { KEY: 'battery-staple' } };
+
+  it('are in no file of the agent and no log, while their run runs and afterwards', async () => {
+    await startAgent();
+    const order = shellOrder('echo "$PASSWORD"; cat "$KEY"; read -r line', {
+      secrets,
+      stdin: 'x'.repeat(10),
+    });
+    await server.run(order);
+    expect(await server.ended(order.attempt_id)).toMatchObject({ masked: { secret: 2 } });
+    expect(server.output(order.attempt_id).toString()).toBe('[masked]\n[masked]');
+    for (const file of fs.readdirSync(stateDir, { recursive: true, encoding: 'utf8' })) {
+      const whole = path.join(stateDir, file);
+      if (!fs.statSync(whole).isFile()) continue;
+      const content = fs.readFileSync(whole, 'latin1');
+      expect([file, /correct-horse|battery-staple/.test(content)]).toEqual([file, false]);
+    }
+    expect(logged.join('')).not.toMatch(/correct-horse|battery-staple/);
+  });
+
+  it('that waited when the agent died are gone, and their run was never started; one whose turn had come is lost', async () => {
+    const [waiting, begun] = [randomUUID(), randomUUID()];
+    const { journal } = Journal.open(path.join(stateDir, 'journal'));
+    for (const attemptId of [waiting, begun]) {
+      const order = {
+        attemptId,
+        targetId: randomUUID(),
+        executionId: randomUUID(),
+        kind: 'command',
+        capBytes: 1024,
+      };
+      journal.accept({ ...order, waiting: true }, Date.now());
+    }
+    journal.starting(begun);
+    await journal.compact();
+    await journal.close();
+    await startAgent();
+    expect(await server.ended(waiting)).toMatchObject({
+      outcome: 'failed_to_start',
+      reason: 'secrets_lost',
+      started_at: null,
+    });
+    expect(await server.ended(begun)).toMatchObject({ outcome: 'lost', reason: 'agent_died' });
+  });
+
+  it('that wait in a lane are marked in the journal, and their turn too', async () => {
+    await startAgent();
+    const first = shellOrder('while [ ! -e "$GO" ]; do sleep 0.02; done', {
+      lane: 'serial',
+      env: { GO: path.join(stateDir, 'go') },
+    });
+    const second = shellOrder('echo "$PASSWORD"', { lane: 'serial', secrets });
+    await server.run(first);
+    await server.until(() => server.of(first.attempt_id).startedAt !== null);
+    await server.run(second);
+    const journal = (): string => fs.readFileSync(path.join(stateDir, 'journal', 'journal.log'), 'latin1');
+    expect(journal()).toContain('"waiting":true');
+    fs.writeFileSync(path.join(stateDir, 'go'), '');
+    expect(await server.ended(second.attempt_id)).toMatchObject({
+      outcome: 'finished',
+      masked: { secret: 1 },
+    });
+    expect(journal()).toContain(`{"t":"starting","a":"${second.attempt_id}"}`);
+  });
+});
+
 describe('an end', () => {
   const endless = 'trap "exit 0" TERM; while :; do sleep 0.02; done';
 

@@ -13,7 +13,10 @@ export function secretVariables({ secrets }: RunSpec): Readonly<Record<string, s
   for (const [name, value] of Object.entries(env)) {
     // Node would say what the value is.
     if (value.includes('\0'))
-      throw new StartError(ReasonCode.startFailed, `the secret ${name} holds a NUL, which no environment can`);
+      throw new StartError(
+        ReasonCode.startFailed,
+        `the secret ${name} holds a NUL, which no environment can`,
+      );
   }
   return env;
 }

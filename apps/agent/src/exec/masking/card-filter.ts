@@ -77,17 +77,32 @@ export class CardFilter implements Filter {
   }
 }
 
-/** Where the next run of digits and separators begins that may be long enough, or is not over yet. */
+/** Where the next run of digits and separators begins that has enough of them, or is not over yet. */
 function nextRun(data: Buffer, from: number): number {
   const { length } = data;
-  let at = from;
-  // Among two neighbours within a card one is a digit.
-  while (at + 1 < length && DIGIT[data[at] as number] === 0 && DIGIT[data[at + 1] as number] === 0)
-    at += FEWEST_DIGITS - 1;
-  at = Math.min(at, length);
+  for (let at = from; ;) {
+    // Among two neighbours within a card one is a digit.
+    while (at + 1 < length && DIGIT[data[at] as number] === 0 && DIGIT[data[at + 1] as number] === 0)
+      at += FEWEST_DIGITS - 1;
+    const start = runStart(data, from, Math.min(at, length));
+    let digits = 0;
+    let end = start;
+    for (; end < length; end += 1) {
+      const byte = data[end] as number;
+      if (DIGIT[byte] === 1) digits += 1;
+      else if (SEPARATOR[byte] === 0) break;
+    }
+    if (end === length || digits >= FEWEST_DIGITS) return start;
+    at = end + 1;
+  }
+}
+
+function runStart(data: Buffer, from: number, within: number): number {
+  let at = within;
   for (;;) {
     if (at > from && DIGIT[data[at - 1] as number] === 1) at -= 1;
-    else if (at > from + 1 && DIGIT[data[at - 2] as number] === 1 && SEPARATOR[data[at - 1] as number] === 1) at -= 2;
+    else if (at > from + 1 && DIGIT[data[at - 2] as number] === 1 && SEPARATOR[data[at - 1] as number] === 1)
+      at -= 2;
     else return at;
   }
 }

@@ -70,7 +70,8 @@ describe('secrets', () => {
         const { text: got, masked } = pass({ mask: { values, types: [] } }, cut(whole, cuts));
         expect(got).toBe(expected.text);
         expect(masked?.['secret'] ?? 0).toBe(expected.count);
-        for (const form of forms) if (!'[masked]'.includes(form)) expect(got.split('[masked]').join('\0')).not.toContain(form);
+        for (const form of forms)
+          if (!'[masked]'.includes(form)) expect(got.split('[masked]').join('\0')).not.toContain(form);
       }),
     );
   });
@@ -118,7 +119,11 @@ describe('secrets', () => {
 
   it('that are very long hold back no more than a piece', () => {
     const value = 'x1y2'.repeat(5_000);
-    const { prompt, text } = passText({ secrets: { files: { LONG: value } } }, value.slice(0, 10_000), value.slice(10_000));
+    const { prompt, text } = passText(
+      { secrets: { files: { LONG: value } } },
+      value.slice(0, 10_000),
+      value.slice(10_000),
+    );
     expect(text.replaceAll('[masked]', '')).toBe('');
     expect(prompt.length).toBeGreaterThan(0);
   });
@@ -137,7 +142,11 @@ describe('shapes', () => {
     ['token', 'id AKIAIOSFODNN7EXAMPLE,', 'id [masked],'],
     ['token', `ghp_${'a1'.repeat(18)} xoxb-1234567890-abc`, '[masked] [masked]'],
     ['token', 'Authorization: Bearer abcdefghijklmnop.q/r+s==', 'Authorization: Bearer [masked]'],
-    ['token', 'Bearer of bad news; AKIA; eyJhbGciOiJIUzI1NiJ9', 'Bearer of bad news; AKIA; eyJhbGciOiJIUzI1NiJ9'],
+    [
+      'token',
+      'Bearer of bad news; AKIA; eyJhbGciOiJIUzI1NiJ9',
+      'Bearer of bad news; AKIA; eyJhbGciOiJIUzI1NiJ9',
+    ],
     ['token', 't=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig-_1 end', 't=[masked] end'],
     ['token', 'notAKIAIOSFODNN7EXAMPLE', 'notAKIAIOSFODNN7EXAMPLE'],
     ['email', 'to <joe.doe+x@mail.example.com>, b@c', 'to <[masked]>, b@c'],
@@ -192,7 +201,22 @@ describe('shapes', () => {
 
   it('tokens are masked as their definition says, however the output is cut', () => {
     const part = fc.oneof(
-      fc.constantFrom('AKIA', 'ASIA', 'ghp_', 'gho_', 'glpat-', 'xoxb-', 'Bearer ', 'bearer ', 'eyJ', '.', ' ', '-', '_', '\n'),
+      fc.constantFrom(
+        'AKIA',
+        'ASIA',
+        'ghp_',
+        'gho_',
+        'glpat-',
+        'xoxb-',
+        'Bearer ',
+        'bearer ',
+        'eyJ',
+        '.',
+        ' ',
+        '-',
+        '_',
+        '\n',
+      ),
       fc.string({ unit: fc.constantFrom(...'ABCDE0123456789abc'), maxLength: 40 }),
       fc.string({ unit: fc.constantFrom('A', '7'), minLength: 14, maxLength: 18 }),
     );
@@ -230,7 +254,10 @@ describe('shapes', () => {
       secrets: { env: { DB: 'letmein123' } },
       mask: { values: [], types: ['card', 'email', 'token'] },
     };
-    const { text, masked } = passText(wishes, 'letmein123 a@b.org c@d.org 4111111111111111 AKIAIOSFODNN7EXAMPLE');
+    const { text, masked } = passText(
+      wishes,
+      'letmein123 a@b.org c@d.org 4111111111111111 AKIAIOSFODNN7EXAMPLE',
+    );
     expect(text).toBe('[masked] [masked] [masked] [masked] [masked]');
     expect(masked).toEqual({ secret: 1, email: 2, card: 1, token: 1 });
     expect(passText(wishes, 'nothing').masked).toBeNull();
@@ -266,7 +293,10 @@ describe('rules that end a run', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 20 }), lengths, (parts, cuts) => {
         const whole = parts.join('');
-        const { text, said } = pass({ deny_output: [{ words: ['abba', 'aab '], message: 'm' }] }, cut(whole, cuts));
+        const { text, said } = pass(
+          { deny_output: [{ words: ['abba', 'aab '], message: 'm' }] },
+          cut(whole, cuts),
+        );
         const ends = ['abba', 'aab '].flatMap((word) =>
           whole.includes(word) ? [{ end: whole.indexOf(word) + 4, start: whole.indexOf(word) }] : [],
         );
@@ -279,7 +309,9 @@ describe('rules that end a run', () => {
 
   it('see patterns across pieces, by line, also in what is no text', () => {
     expect(passText({ deny_output: rules }, 'a secret-', '12', '3\nrest').said).toEqual(['no numbers']);
-    expect(passText({ deny_output: rules }, 'ñ secret-1\n')).toMatchObject({ text: Buffer.from('ñ ').toString('latin1') });
+    expect(passText({ deny_output: rules }, 'ñ secret-1\n')).toMatchObject({
+      text: Buffer.from('ñ ').toString('latin1'),
+    });
     const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('secret-7')]);
     expect(pass({ deny_output: rules }, [bytes])).toMatchObject({ text: '\xff\xfe', said: ['no numbers'] });
     expect(passText({ deny_output: rules }, 'box')).toMatchObject({ text: 'bo', said: ['no tables'] });

@@ -131,10 +131,7 @@ class PatternFilter {
   };
 }
 
-function firstMatch(
-  patterns: readonly Pattern[],
-  bytes: Buffer,
-): { start: number; message: string } | null {
+function firstMatch(patterns: readonly Pattern[], bytes: Buffer): { start: number; message: string } | null {
   const encoding = isUtf8(bytes) ? 'utf8' : 'latin1';
   const text = bytes.toString(encoding);
   let first: { start: number; message: string } | null = null;

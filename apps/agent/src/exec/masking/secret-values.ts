@@ -43,7 +43,10 @@ function encoded(value: Buffer): Buffer[] {
   if (isUtf8(value)) {
     const text = value.toString('utf8');
     const percent = encodeURIComponent(text);
-    forms.push(percent, percent.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()));
+    forms.push(
+      percent,
+      percent.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    );
     forms.push(JSON.stringify(text).slice(1, -1), text.replaceAll("'", `'\\''`));
   }
   return forms.map((form) => Buffer.from(form));

@@ -52,6 +52,12 @@ const KINDS: readonly TokenKind[] = [
 ];
 
 const DOT = 0x2e;
+const NO_KINDS: readonly TokenKind[] = [];
+/** By the first byte of the prefix. */
+const KINDS_BY_BYTE = Array.from({ length: 256 }, (_, byte) => {
+  const own = KINDS.filter(({ prefix }) => prefix[0] === byte);
+  return own.length === 0 ? NO_KINDS : own;
+});
 
 /** Tokens that say by their beginning what they are; what follows `Bearer` counts whatever it looks like. */
 export class TokenShape implements Shape {
@@ -61,9 +67,10 @@ export class TokenShape implements Shape {
     for (let at = from; ; at += 1) {
       at = this.prefixes.next(bytes, at);
       if (at >= bytes.length) return { kind: 'nothing', start: bytes.length };
+      const own = KINDS_BY_BYTE[bytes[at] as number] ?? NO_KINDS;
+      if (own === NO_KINDS) continue;
       const previous = at === 0 ? before : (bytes[at - 1] as number);
-      if (WORD[previous] === 1) continue;
-      for (const kind of KINDS) {
+      for (const kind of own) {
         if (kind.boundary[previous] === 1) continue;
         const end = certainEnd(kind, bytes, at);
         if (end === 'open' && !complete) return { kind: 'nothing', start: at };
