@@ -50,6 +50,7 @@ function toTargetDto(target: TargetRow): TargetDto {
     stdout_bytes: Number(target.stdout_bytes),
     stderr_bytes: Number(target.stderr_bytes),
     truncated: target.dropped_bytes !== '0',
+    masked: target.masked,
   };
 }
 

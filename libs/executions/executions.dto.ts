@@ -125,11 +125,13 @@ export class TargetDto {
   started_at!: string | null;
   finished_at!: string | null;
   duration_ms!: number | null;
-  /** Bytes written by the process, kept or not. */
+  /** Bytes written by the process, kept or not; after masking. */
   stdout_bytes!: number;
   stderr_bytes!: number;
   /** Some output was not kept, between the head and the tail. */
   truncated!: boolean;
+  /** How often something in the output was masked, by kind (`secret`, `card`, `token`, `email`); null: never. */
+  masked!: Record<string, number> | null;
 }
 
 export class ExecutionDto {

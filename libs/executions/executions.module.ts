@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AgentsModule } from '#libs/agents/index';
 import { ScriptsModule } from '#libs/scripts/index';
 import { DispatcherService } from './dispatch/dispatcher.service.js';
+import { NoOrderSecrets, OrderSecrets } from './dispatch/order-secrets.js';
 import { ReaperService } from './dispatch/reaper.service.js';
 import { ReconcileService } from './dispatch/reconcile.service.js';
 import { SettlementsService } from './dispatch/settlements.service.js';
@@ -64,6 +65,7 @@ import { WithdrawalsService } from './withdrawals.service.js';
     JobsRepository,
     JobsService,
     Nudges,
+    { provide: OrderSecrets, useClass: NoOrderSecrets },
     OutputTailsRepository,
     ReaperService,
     ReconcileService,

@@ -52,6 +52,7 @@ export interface TargetRow {
   stdout_bytes: string;
   stderr_bytes: string;
   dropped_bytes: string;
+  masked: Record<string, number> | null;
 }
 
 export interface ChunkRow {
@@ -93,7 +94,7 @@ export const ROLLOUT = `LEFT JOIN LATERAL (
     'failures', o.failures, 'forgiven', o.forgiven, 'max_failures', o.max_failures, 'next_at', o.next_at) AS rollout
   FROM rollouts o WHERE o.execution_id = e.id) r ON true`;
 const TARGET = `t.id, t.uuid, t.execution_id, t.host_id, h.uuid AS host_uuid, h.hostname, h.team_id, t.state, t.reason, t.message, t.stop_reason, t.stop_by, t.exit_code, t.signal,
-  t.created_at, t.dispatched_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes`;
+  t.created_at, t.dispatched_at, t.started_at, t.finished_at, t.duration_ms, t.stdout_bytes, t.stderr_bytes, t.dropped_bytes, t.masked`;
 const FINAL = sqlList(FINAL_STATES);
 
 /** SQL: the host is of one of these teams, or all hosts count. */

@@ -126,4 +126,8 @@ export class Target {
   /** Number (within the target) of the first chunk after the gap. */
   @Column({ type: 'integer', name: 'gap_chunk', nullable: true })
   gapChunk!: number | null;
+
+  /** How often something in its output was masked, by kind; null: never. */
+  @Column({ type: 'jsonb', nullable: true })
+  masked!: Record<string, number> | null;
 }

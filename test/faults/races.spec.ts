@@ -41,6 +41,26 @@ describe('messages that cross', () => {
     expect(await lab.ended(uuid)).toMatchObject({ state: 'cancelled', reason: 'cancel_requested' });
   });
 
+  it('what an agent has masked is told with the end, and is null where it masked nothing', async () => {
+    const agent = await rawAgent();
+    const [some, none] = [await ordered(agent), await ordered(agent)];
+    const masked = { secret: 2, card: 1 };
+    await agent.report(
+      {
+        attempt_id: some.attempt,
+        ending: ending({ outcome: 'killed', reason: 'output_blocked', message: 'no', masked }),
+      },
+      { attempt_id: none.attempt, ending: ending() },
+    );
+    expect(await lab.ended(some.uuid)).toMatchObject({
+      state: 'killed',
+      reason: 'output_blocked',
+      message: 'no',
+      masked,
+    });
+    expect(await lab.ended(none.uuid)).toMatchObject({ state: 'finished', masked: null });
+  });
+
   it('cancelled at any moment, a script ends as cancelled, killed or finished, and ran at most once', async () => {
     const { id } = await startAgent({ server: lab.server }).online();
     const states = new Map<string, number>();

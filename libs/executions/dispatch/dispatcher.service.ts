@@ -7,6 +7,7 @@ import { ContentsService } from '#libs/scripts/index';
 import { Nudges } from '../results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList } from '../states.js';
 import { AgentDispatcher } from './agent-dispatcher.js';
+import { OrderRefused, OrderSecrets } from './order-secrets.js';
 import { ORDER_COLUMNS, type OrderRow, toOrder } from './orders.js';
 import { SettlementsService } from './settlements.service.js';
 
@@ -91,6 +92,7 @@ export class DispatcherService {
     private readonly agents: AgentDispatcher,
     private readonly contents: ContentsService,
     private readonly settlements: SettlementsService,
+    private readonly secrets: OrderSecrets,
     nudges: Nudges,
     draining: DrainingChanges,
     load: HostLoad,
@@ -126,7 +128,8 @@ export class DispatcherService {
     const unanswered = await this.database.query<OrderRow>(SQL.unanswered, [hosts, UNANSWERED_SECONDS]);
     const open = new Set(unanswered.map((row) => row.attempt_id));
     for (const id of this.answered) if (!open.has(id)) this.answered.delete(id);
-    await this.send(unanswered.filter((row) => !this.answered.has(row.attempt_id)));
+    const again = unanswered.filter((row) => !this.answered.has(row.attempt_id));
+    await this.send(again, 'maybe');
   }
 
   /** Sends what `place` has returned, once that is committed. */
@@ -136,10 +139,15 @@ export class DispatcherService {
     });
   }
 
-  /** Sends claimed rows; for a host that just said hello and does not know them, too. */
-  async send(rows: readonly OrderRow[]): Promise<void> {
+  /**
+   * Sends claimed rows; for a host that just said hello and does not know them, too.
+   * @param arrived whether the agent may have had the order before: then nothing can be concluded about it here
+   */
+  async send(rows: readonly OrderRow[], arrived: 'no' | 'maybe' = 'no'): Promise<void> {
     for (const [hostId, own] of groupBy(rows, (row) => row.host_id)) {
-      const orders = await Promise.all(own.map((row) => toOrder(row, this.contents)));
+      const made = await Promise.all(own.map((row) => this.order(row, arrived)));
+      const orders = made.filter((order) => order !== null);
+      if (orders.length === 0) continue;
       this.deliver(hostId, orders).catch((error: unknown) =>
         this.logger.warn('an order got no answer', { host_id: hostId, reason: String(error) }),
       );
@@ -149,6 +157,23 @@ export class DispatcherService {
   private async busyAmong(hostIds: readonly number[]): Promise<number[]> {
     const rows = await this.database.query<{ host_id: number }>(SQL.busy, [hostIds]);
     return rows.map((row) => row.host_id);
+  }
+
+  /** null: this one cannot be sent, which must not keep the others back. */
+  private async order(row: OrderRow, arrived: 'no' | 'maybe'): Promise<Order | null> {
+    try {
+      return await toOrder(row, this.contents, this.secrets);
+    } catch (error) {
+      if (!(error instanceof OrderRefused) && row.kind !== 'exec_session') throw error;
+      const { attempt_id: attemptId, host_id: hostId } = row;
+      this.logger.warn('an order could not be made', { attempt_id: attemptId, reason: String(error) });
+      if (error instanceof OrderRefused && arrived === 'no') {
+        const { message } = error;
+        const end = { state: 'failed_to_start', reason: ReasonCode.secretsUnavailable, message } as const;
+        await this.settlements.settle({ attemptId, hostId, end });
+      }
+      return null;
+    }
   }
 
   private async work(): Promise<void> {

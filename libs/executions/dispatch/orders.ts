@@ -1,6 +1,7 @@
 import { type Lane, type Order, type Payload } from '#libs/protocol/index';
 import { type ContentsService } from '#libs/scripts/index';
 import { type ExecutionKind, type RunOptions } from '../execution.entity.js';
+import { type OrderSecrets } from './order-secrets.js';
 
 /** What a claimed target row, joined with its execution, holds. */
 export interface OrderRow {
@@ -25,8 +26,15 @@ export interface OrderRow {
 export const ORDER_COLUMNS = `t.id, t.uuid, t.attempt_id, t.host_id, t.lane, t.expires_at, t.execution_id, e.uuid AS execution_uuid, e.kind,
   e.content_sha256, e.stdin_sha256, e.options, e.timeout_seconds, e.grace_seconds, e.output_cap_bytes`;
 
-/** The message that tells an agent to run this. */
-export async function toOrder(row: OrderRow, contents: ContentsService): Promise<Order> {
+/**
+ * The message that tells an agent to run this.
+ * @throws OrderRefused for an exec session that can never be sent
+ */
+export async function toOrder(
+  row: OrderRow,
+  contents: ContentsService,
+  secrets: OrderSecrets,
+): Promise<Order> {
   const content = await contents.get(row.content_sha256);
   const stdin = row.stdin_sha256 && (await contents.get(row.stdin_sha256));
   const { cwd, env, user, clean_env = false } = row.options;
@@ -47,6 +55,7 @@ export async function toOrder(row: OrderRow, contents: ContentsService): Promise
     grace_seconds: row.grace_seconds,
     output_cap_bytes: Number(row.output_cap_bytes),
     expires_at: row.expires_at?.getTime() ?? null,
+    ...(row.kind === 'exec_session' && (await secrets.additionsFor(row.execution_uuid))),
   };
 }
 

@@ -67,7 +67,7 @@ const SQL = {
           SELECT *, (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
           FROM jsonb_to_recordset($1::jsonb) AS r(
             ord int, attempt_id uuid, host_id int, first int, last int, started_at timestamptz, state text, reason text, message text, exit_code int,
-            signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int)
+            signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int, masked jsonb)
           ORDER BY target_id
         ) r CROSS JOIN LATERAL (
           SELECT t.id, t.execution_id FROM targets t
@@ -95,7 +95,7 @@ const SQL = {
         finished_at = CASE WHEN o.state IS NULL THEN NULL ELSE coalesce(o.finished_at, now()) END,
         reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
         stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
-        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk)
+        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked
       FROM open o WHERE t.id = o.id AND t.host_id = o.host_id
       RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), recorded AS (
@@ -237,6 +237,7 @@ function parameters(settlements: readonly Settlement[]): unknown[] {
         stderr_bytes: end.stderr_bytes,
         dropped_bytes: end.dropped_bytes,
         gap_chunk: end.gap_seq,
+        ...(end.masked && { masked: end.masked }),
       }),
     };
   });

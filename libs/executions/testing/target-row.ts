@@ -24,5 +24,6 @@ export const targetRow = (fields: Partial<TargetRow>): TargetRow => ({
   stdout_bytes: '0',
   stderr_bytes: '0',
   dropped_bytes: '0',
+  masked: null,
   ...fields,
 });
