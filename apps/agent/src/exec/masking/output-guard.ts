@@ -136,6 +136,8 @@ function firstMatch(patterns: readonly Pattern[], bytes: Buffer): { start: numbe
   const text = bytes.toString(encoding);
   let first: { start: number; message: string } | null = null;
   for (const { expression, message } of patterns) {
+    // Whether is cheap to say, where is not.
+    if (!expression.test(text)) continue;
     const matcher = expression.matcher(text);
     if (!matcher.find()) continue;
     const start = Buffer.byteLength(text.slice(0, matcher.start()), encoding);
