@@ -58,6 +58,7 @@ describe('an execution', () => {
       stdout_bytes: 0,
       stderr_bytes: 0,
       truncated: false,
+      masked: null,
     });
     expect(Date.parse(target.finished_at)).toBeGreaterThanOrEqual(Date.parse(target.started_at));
   });

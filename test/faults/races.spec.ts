@@ -43,21 +43,14 @@ describe('messages that cross', () => {
 
   it('what an agent has masked is told with the end, and is null where it masked nothing', async () => {
     const agent = await rawAgent();
-    const [some, none] = [await ordered(agent), await ordered(agent)];
     const masked = { secret: 2, card: 1 };
-    await agent.report(
-      {
-        attempt_id: some.attempt,
-        ending: ending({ outcome: 'killed', reason: 'output_blocked', message: 'no', masked }),
-      },
-      { attempt_id: none.attempt, ending: ending() },
-    );
-    expect(await lab.ended(some.uuid)).toMatchObject({
-      state: 'killed',
-      reason: 'output_blocked',
-      message: 'no',
-      masked,
-    });
+    const blocked = { outcome: 'killed', reason: 'output_blocked', message: 'no' };
+    const some = await ordered(agent);
+    await agent.report({ attempt_id: some.attempt, ending: ending({ ...blocked, masked }) });
+    const { reason, message } = blocked;
+    expect(await lab.ended(some.uuid)).toMatchObject({ state: 'killed', reason, message, masked });
+    const none = await ordered(agent);
+    await agent.report({ attempt_id: none.attempt, ending: ending() });
     expect(await lab.ended(none.uuid)).toMatchObject({ state: 'finished', masked: null });
   });
 
