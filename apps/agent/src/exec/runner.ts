@@ -142,7 +142,7 @@ export class Run {
   private async loadFilters(): Promise<OutputFilters | null> {
     if (!wishesFilters(this.spec)) return null;
     const { OutputFilters } = await import('./masking/index.js');
-    return new OutputFilters(this.spec, (message) => this.block(message));
+    return OutputFilters.load(this.spec, (message) => this.block(message));
   }
 
   /** Its output broke a rule. The process may have gone by itself meanwhile: the run was blocked all the same. */

@@ -4,7 +4,7 @@ import { Automaton } from './automaton.js';
 import { CardFilter } from './card-filter.js';
 import { EmailShape } from './email-shape.js';
 import { type Filter, MaskCounts, type Sink } from './filter.js';
-import { OutputGuard } from './output-guard.js';
+import { type OutputGuard } from './output-guard.js';
 import { formsOf } from './secret-values.js';
 import { ShapeFilter } from './shape-filter.js';
 import { TokenShape } from './token-shape.js';
@@ -25,15 +25,9 @@ export class OutputFilters {
   private readonly counts = new MaskCounts();
   private readonly stages: Stage[] = [];
 
-  /**
-   * @param onBlocked called once, with the message of the rule that a stream has broken
-   * @throws StartError when a rule cannot be read
-   */
-  constructor({ secrets, mask, deny_output }: OutputWishes, onBlocked: (message: string) => void) {
-    if (deny_output !== undefined && deny_output.length > 0) {
-      const guard = new OutputGuard(deny_output, onBlocked);
-      this.stages.push((next) => guard.filter(next));
-    }
+  /** @param guard the rules; null: none */
+  constructor({ secrets, mask }: OutputWishes, guard: OutputGuard | null) {
+    if (guard !== null) this.stages.push((next) => guard.filter(next));
     const forms = formsOf(valuesOf(secrets, mask));
     if (forms.length > 0) {
       const words = new Automaton(forms);
@@ -43,6 +37,18 @@ export class OutputFilters {
     const types = new Set(mask?.types);
     for (const type of ['token', 'card', 'email'] as const)
       if (types.has(type)) this.stages.push((next) => this.shape(type, next));
+  }
+
+  /**
+   * @param onBlocked called once, with the message of the rule that a stream has broken
+   * @throws StartError when a rule cannot be read
+   */
+  static async load(wishes: OutputWishes, onBlocked: (message: string) => void): Promise<OutputFilters> {
+    const rules = wishes.deny_output ?? [];
+    if (rules.length === 0) return new OutputFilters(wishes, null);
+    // The engine for patterns takes 50 ms to load, and 3 MB: only where there are rules.
+    const guards = await import('./output-guard.js');
+    return new OutputFilters(wishes, new guards.OutputGuard(rules, onBlocked));
   }
 
   /** The way of one stream. */

@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { type MaskType } from '#libs/protocol/index';
 import { OutputFilters, type OutputWishes } from './index.js';
+import { OutputGuard } from './output-guard.js';
 import { formsOf } from './secret-values.js';
+
+function filtersOf(wishes: OutputWishes, onBlocked: (message: string) => void): OutputFilters {
+  const rules = wishes.deny_output;
+  return new OutputFilters(wishes, rules === undefined ? null : new OutputGuard(rules, onBlocked));
+}
 
 /** Passes pieces through the filters of one stream. */
 function pass(wishes: OutputWishes, pieces: readonly Buffer[]) {
   const out: Buffer[] = [];
   const said: string[] = [];
-  const filters = new OutputFilters(wishes, (message) => said.push(message));
+  const filters = filtersOf(wishes, (message) => said.push(message));
   const filter = filters.filter((data) => out.push(data));
   for (const piece of pieces) filter.write(piece);
   const prompt = Buffer.concat(out).toString('latin1');
@@ -272,7 +278,7 @@ describe('rules that end a run', () => {
 
   it('let what stood before the match leave, and nothing after it, on any stream', () => {
     const said: string[] = [];
-    const filters = new OutputFilters({ deny_output: rules }, (message) => said.push(message));
+    const filters = filtersOf({ deny_output: rules }, (message) => said.push(message));
     const out = { stdout: '', stderr: '' };
     const stdout = filters.filter((data) => (out.stdout += data.toString()));
     const stderr = filters.filter((data) => (out.stderr += data.toString()));
