@@ -1,8 +1,8 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { VERSION } from '#libs/platform/config/index';
-import { OsapiErrors } from '#libs/platform/errors/index';
-import { ErrorEnvelopeDto, OsapiErrorDto } from '#libs/platform/http/index';
+import { HoopErrors, OsapiErrors } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto, HoopErrorDto, OsapiErrorDto } from '#libs/platform/http/index';
 
 const DESCRIPTION = `Muster runs scripts, commands, exec sessions and live SQL on every host you own, and hears every answer.
 
@@ -22,16 +22,21 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
-    extraModels: [OsapiErrorDto],
+    extraModels: [OsapiErrorDto, HoopErrorDto],
   });
-  const osapi = new OsapiErrors();
   for (const [template, path] of Object.entries(document.paths)) {
-    const envelope = osapi.speaks(template) ? OsapiErrorDto.name : ErrorEnvelopeDto.name;
+    const envelope = envelopeAt(template);
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation) complete(operation, envelope);
     }
   }
   return document;
+}
+
+/** The name of the schema that errors at a path have. */
+function envelopeAt(path: string): string {
+  if (new OsapiErrors().speaks(path)) return OsapiErrorDto.name;
+  return new HoopErrors().speaks(path) ? HoopErrorDto.name : ErrorEnvelopeDto.name;
 }
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;

@@ -10,7 +10,7 @@ import { callerOf } from '#libs/platform/auth/index';
 import { type Settings, serverUrl } from '#libs/platform/config/index';
 import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
-import { FleetErrors, OsapiErrors } from '#libs/platform/errors/index';
+import { FleetErrors, HoopErrors, OsapiErrors } from '#libs/platform/errors/index';
 import {
   AllExceptionsFilter,
   fleetVersions,
@@ -97,7 +97,7 @@ export function configure(
   const routes = (): readonly RouteLayer[] => express.router.stack as unknown as RouteLayer[];
   app.useGlobalFilters(
     new AllExceptionsFilter(
-      [new OsapiErrors(), new FleetErrors()],
+      [new OsapiErrors(), new HoopErrors(), new FleetErrors()],
       (path) => methodsAt(routes(), path),
       recordDenials(app),
     ),

@@ -2,6 +2,7 @@ export { BodyInterceptor, ReadsBodyItself } from './body.interceptor.js';
 export { EmptyDto } from './empty.dto.js';
 export { ErrorEnvelopeDto, FieldProblemDto } from './error-envelope.dto.js';
 export { AllExceptionsFilter } from './exception.filter.js';
+export { HoopErrorDto } from './hoop-error.dto.js';
 export { IdPipe, isUuid, MAX_ID } from './id.pipe.js';
 export { ListQueryDto, listOptions, type ListOptions } from './list-query.dto.js';
 export { fleetVersions, methodsAt, numericIds, osapiVersions, type RouteLayer } from './routing.js';
