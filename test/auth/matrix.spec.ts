@@ -45,6 +45,12 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'job:write': 'xx... xx...',
   'agent:read': 'xxxx. xxxx.',
   'agent:drain': 'x.... x....',
+  'connection:read': 'xx... xx...',
+  'connection:write': 'x.... x....',
+  'session:execute': 'xx... xx...',
+  'session:read': 'xxxx. xxxx.',
+  'session:kill': 'xx... xx...',
+  'review:decide': 'xxxxx *****',
 };
 const COLUMNS: readonly Role[] = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'];
 

@@ -98,6 +98,15 @@ export const ACTS = {
   'agent:drain': { global: ['admin'], team: ['admin'] },
   /** Goes on with a rollout that was halted. */
   'execution:resume': operators,
+  /** Connections and guard rails; whoever may run something through a connection may read what it is. */
+  'connection:read': operators,
+  'connection:write': { global: ['admin'], team: ['admin'] },
+  /** Exec sessions: to start one through a connection, to read what was run and what came of it, to end another's. */
+  'session:execute': operators,
+  'session:read': readers,
+  'session:kill': operators,
+  /** Whoever is among the reviewers, whatever their role; which reviews those are is asked apart. */
+  'review:decide': everyone,
 } as const satisfies Record<string, Rule>;
 export type Act = keyof typeof ACTS;
 export const ACT_NAMES = Object.keys(ACTS) as Act[];
