@@ -28,7 +28,7 @@ export default {
     only('sessions', ['platform', 'protocol']),
     only('scripts', ['platform', 'protocol', 'sessions']),
     only('agents', ['platform', 'protocol', 'sessions']),
-    only('connections', ['platform', 'protocol', 'agents']),
+    only('connections', ['platform', 'protocol', 'agents', 'sessions']),
     only('executions', ['platform', 'protocol', 'scripts', 'agents', 'connections']),
     only('queries', ['platform', 'protocol', 'agents', 'sessions']),
     only('specs', ['platform', 'protocol', 'queries', 'agents', 'sessions', 'scripts']),

@@ -1,5 +1,7 @@
 import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/index';
 import { Execution, OutputChunk, Rollout, Target } from '#libs/executions/index';
+import { Connection, ConnectionGuardRail, ConnectionSecret, GuardRail } from '#libs/connections/index';
+import { Execution, OutputChunk, Target } from '#libs/executions/index';
 import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
 import {
@@ -23,10 +25,14 @@ export const ENTITIES = [
   AuditEntry,
   Campaign,
   CampaignResult,
+  Connection,
+  ConnectionGuardRail,
+  ConnectionSecret,
   Content,
   EnrollSecret,
   Enrolment,
   Execution,
+  GuardRail,
   Host,
   Label,
   LabelMember,

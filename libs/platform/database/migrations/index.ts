@@ -10,6 +10,7 @@ import { AddRollouts1790710000000 } from './1790710000000-add-rollouts.js';
 import { AddJobs1790720000000 } from './1790720000000-add-jobs.js';
 import { AddRefuse1790730000000 } from './1790730000000-add-refuse.js';
 import { UseHostIndexesOnlyByHost1790740000000 } from './1790740000000-use-host-indexes-only-by-host.js';
+import { AddConnections1790800000000 } from './1790800000000-add-connections.js';
 import { CountMasked1790810000000 } from './1790810000000-count-masked.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
@@ -26,5 +27,6 @@ export const MIGRATIONS = [
   AddJobs1790720000000,
   AddRefuse1790730000000,
   UseHostIndexesOnlyByHost1790740000000,
+  AddConnections1790800000000,
   CountMasked1790810000000,
 ];
