@@ -1,2 +1,3 @@
+export { decodeSecretsKeys } from './secrets-keys.js';
 export { loadSettings, serverUrl, SETTINGS, SettingsError, type Settings } from './settings.js';
 export { VERSION } from './version.js';

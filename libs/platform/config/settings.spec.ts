@@ -9,6 +9,7 @@ describe('loadSettings', () => {
       databaseUrl: null,
       firstAdmin: null,
       enrollSecret: null,
+      secretsKeys: null,
       tls: null,
       logLevel: 'info',
       outputCapBytes: 64 * 1024 * 1024,
@@ -49,9 +50,19 @@ describe('loadSettings', () => {
       { MUSTER_REDIS_URL: 'redis://localhost' },
       'MUSTER_REDIS_URL: several server replicas are not supported by this version; leave it unset',
     ],
+    [
+      { MUSTER_SECRETS_KEY: 'c2hvcnQ=' },
+      'MUSTER_SECRETS_KEY: must be a key of 32 bytes in base64 (openssl rand -base64 32), or several with commas',
+    ],
     [{ MUSTER_OUTPUT_CAP_BYTES: '10' }, 'MUSTER_OUTPUT_CAP_BYTES: must be between 1024 and 4294967296'],
   ])('%j → %s', (env, message) => {
     expect(() => loadSettings(env)).toThrow(new SettingsError(message));
+  });
+
+  it('takes one key for secrets or several', () => {
+    const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const MUSTER_SECRETS_KEY = [one, two].map((key) => key.toString('base64')).join(', ');
+    expect(loadSettings({ MUSTER_SECRETS_KEY }).secretsKeys).toEqual([one, two]);
   });
 
   it('tells every variable that makes no sense, not only the first', () => {

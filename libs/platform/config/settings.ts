@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { passwordProblem } from '../auth/password-criteria.js';
+import { decodeSecretsKeys } from './secrets-keys.js';
 
 /** Injection token for the validated settings: `@Inject(SETTINGS) settings: Settings`. */
 export const SETTINGS = Symbol('settings');
@@ -19,6 +20,8 @@ export interface Settings {
   readonly firstAdmin: { email: string; password: string } | 'generate' | null;
   /** First global enroll secret, read at the first start only. null: one is generated. */
   readonly enrollSecret: string | null;
+  /** Keys for the secrets of connections: the first one seals, all of them open. null: those in `<dataDir>/secrets.key`. */
+  readonly secretsKeys: readonly Buffer[] | null;
   /** PEM texts. */
   readonly tls: { cert: string; key: string } | null;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -64,6 +67,13 @@ const postgresUrl = z.string().refine((text) => {
   }
 }, 'must be a postgres:// URL');
 
+const secretsKeys = z.string().transform((text, context) => {
+  const keys = decodeSecretsKeys(text);
+  if (keys !== null) return keys;
+  context.addIssue('must be a key of 32 bytes in base64 (openssl rand -base64 32), or several with commas');
+  return z.NEVER;
+});
+
 const Environment = z.object({
   MUSTER_HOST: z.string().default('127.0.0.1'),
   MUSTER_PORT: whole(0, 65_535).default(8420),
@@ -83,6 +93,7 @@ const Environment = z.object({
     .optional(),
   MUSTER_FIRST_ADMIN: z.literal('generate', "must be 'generate' or unset").optional(),
   MUSTER_ENROLL_SECRET: z.string().max(255, 'must have at most 255 characters').optional(),
+  MUSTER_SECRETS_KEY: secretsKeys.optional(),
   MUSTER_TLS_CERT: z.string().optional(),
   MUSTER_TLS_KEY: z.string().optional(),
   MUSTER_LOG_LEVEL: z
@@ -128,6 +139,7 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
         ? { email: e.MUSTER_ADMIN_EMAIL.toLowerCase(), password: e.MUSTER_ADMIN_PASSWORD }
         : (e.MUSTER_FIRST_ADMIN ?? null),
     enrollSecret: e.MUSTER_ENROLL_SECRET ?? null,
+    secretsKeys: e.MUSTER_SECRETS_KEY ?? null,
     tls: readTls(e.MUSTER_TLS_CERT, e.MUSTER_TLS_KEY),
     logLevel: e.MUSTER_LOG_LEVEL,
     heartbeatSeconds: e.MUSTER_HEARTBEAT_SECONDS,
