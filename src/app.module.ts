@@ -3,6 +3,7 @@ import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource } from 'typeorm';
 import { AgentsModule } from '#libs/agents/index';
+import { ConnectionsModule } from '#libs/connections/index';
 import { ExecutionsModule } from '#libs/executions/index';
 import { AuditModule } from '#libs/platform/audit/index';
 import { AuthGuard } from '#libs/platform/auth/index';
@@ -36,6 +37,7 @@ const domains = [
   SessionsModule,
   AgentsModule,
   AgentConnectionsModule,
+  ConnectionsModule,
   ExecutionsModule,
   QueriesModule,
   SpecsModule,

@@ -12,6 +12,8 @@ import { HostMoves } from './host-moves.js';
 import { HostRemovals } from './host-removals.js';
 import { HostTransfersController } from './host-transfers.controller.js';
 import { HostTransfersService } from './host-transfers.service.js';
+import { HoopAgentsController } from './hoop/agents.controller.js';
+import { HoopAgentsService } from './hoop/agents.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
 import { LabelChanges } from './labels/label-changes.js';
@@ -36,6 +38,7 @@ import { TranslationsService } from './translations.service.js';
   controllers: [
     AgentsController,
     FactsController,
+    HoopAgentsController,
     HostsController,
     HostTransfersController,
     EnrolmentController,
@@ -45,6 +48,7 @@ import { TranslationsService } from './translations.service.js';
   providers: [
     DrainingChanges,
     DrainingService,
+    HoopAgentsService,
     HostsService,
     HostListRepository,
     HostDetails,

@@ -1,5 +1,10 @@
 export { type AccessMode, Connection, type ConnectionType, type MaskType } from './connection.entity.js';
+export { type ConnectionForRun } from './connection-for-run.js';
+export { ConnectionsModule } from './connections.module.js';
+export { ConnectionsService } from './connections.service.js';
+export { checkInput, checkOutput, type GuardRailRule, type Violation } from './guardrails/check.js';
 export { ConnectionGuardRail } from './guardrails/connection-guard-rail.entity.js';
 export { GuardRail } from './guardrails/guard-rail.entity.js';
 export { type RuleSet, type RuleSpec, type RuleType } from './guardrails/rule.js';
 export { ConnectionSecret } from './secrets/connection-secret.entity.js';
+export { type SessionSecrets } from './subtypes.js';

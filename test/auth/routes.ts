@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
 import { COMMAND_ROUTES } from './command-routes.js';
+import { CONNECTION_ROUTES } from './connection-routes.js';
 import { LIVE_QUERY_ROUTES } from './live-query-routes.js';
 import { QUERY_ROUTES } from './query-routes.js';
 import { SPEC_ROUTES } from './spec-routes.js';
@@ -326,6 +327,7 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
   ],
 
   ...COMMAND_ROUTES,
+  ...CONNECTION_ROUTES,
   ...QUERY_ROUTES,
   ...LIVE_QUERY_ROUTES,
   ...SPEC_ROUTES,

@@ -115,6 +115,25 @@ export class AuthWorld {
     return { id: id as number, name };
   }
 
+  /** A connection of that place; its name. */
+  async newConnection(place: Place): Promise<string> {
+    const name = `connection-${randomUUID().slice(0, 8)}`;
+    await this.sql(
+      `INSERT INTO connections (name, type, subtype, agent, team_id) VALUES ($1, 'custom', 'bash', 'nowhere', $2)`,
+      [name, this.teams[place]],
+    );
+    return name;
+  }
+
+  /** A guard rail of that place; its id. */
+  async newGuardRail(place: Place): Promise<string> {
+    const [{ id }] = await this.sql(
+      `INSERT INTO guardrails (name, input, output, team_id) VALUES ($1, '{"rules": []}', '{"rules": []}', $2) RETURNING id`,
+      [randomUUID(), this.teams[place]],
+    );
+    return id as string;
+  }
+
   /** A live query that is over. */
   async newCampaign(userId: number): Promise<number> {
     const [{ id }] = await this.sql(
