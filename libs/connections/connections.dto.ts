@@ -32,31 +32,23 @@ function Texts(most: number, length: number): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({ type: 'string', isArray: true }),
     IsOptional(),
-    // The rule that is complained about is the one written first.
-    IsArray(),
-    ArrayMaxSize(most),
-    IsString({ each: true }),
-    MaxLength(length, { each: true }),
+    // What is applied last is complained about first: the type.
     nul(true),
+    MaxLength(length, { each: true }),
+    IsString({ each: true }),
+    ArrayMaxSize(most),
+    IsArray(),
   ) as PropertyDecorator;
 }
 
 function Text(length: number): PropertyDecorator {
-  return applyDecorators(IsOptional(), IsString(), MaxLength(length), nul(false)) as PropertyDecorator;
+  return applyDecorators(IsOptional(), nul(false), MaxLength(length), IsString()) as PropertyDecorator;
 }
 
 const MODE = { enum: ACCESS_MODES };
 
-/** What is absent stays as it is. */
-export class ModifyConnectionDto {
-  /** Cannot be changed. */
-  @Text(1_000)
-  name?: string | null;
-
-  @ApiPropertyOptional({ enum: CONNECTION_TYPES })
-  @Text(100)
-  type?: ConnectionType | null;
-
+/** What may be left out by everybody. */
+class ConnectionFieldsDto {
   /**
    * Decides which command is run where none is given: postgres, mysql, sqlite, mssql, mongodb, oracledb, redis, bash, sh, python, node, ruby, perl, php.
    * @example "bash"
@@ -71,16 +63,12 @@ export class ModifyConnectionDto {
   @Texts(256, 4_096)
   command?: string[] | null;
 
-  /** Where it runs: a host's uuid or hostname, a label (`key:value`), or a selector. */
-  @Text(1_000)
-  agent_id?: string | null;
-
   /** The team whose it is, and on whose hosts alone it then runs; null: none. */
   @ApiPropertyOptional({ type: 'integer', nullable: true })
   @IsOptional()
-  @Max(MAX_ID)
-  @Min(1)
   @IsInt()
+  @Min(1)
+  @Max(MAX_ID)
   team_id?: number | null;
 
   /**
@@ -187,27 +175,48 @@ export class ModifyConnectionDto {
   allowed_env?: string[] | null;
 }
 
-/** What is absent has its default; secrets that are left out stay. */
-export class ReplaceConnectionDto extends ModifyConnectionDto {
-  @ApiProperty({ enum: CONNECTION_TYPES })
-  @Matches(NO_NUL)
-  @MaxLength(100)
-  @IsString({ message: 'type is required' })
-  declare type: ConnectionType;
+/** What is absent stays as it is. */
+export class ModifyConnectionDto extends ConnectionFieldsDto {
+  /** Cannot be changed. */
+  @Text(1_000)
+  name?: string | null;
+
+  @ApiPropertyOptional({ enum: CONNECTION_TYPES })
+  @Text(100)
+  type?: ConnectionType | null;
 
   /** Where it runs: a host's uuid or hostname, a label (`key:value`), or a selector. */
-  @Matches(NO_NUL)
-  @MaxLength(1_000)
-  @IsString({ message: 'agent_id is required' })
-  declare agent_id: string;
+  @Text(1_000)
+  agent_id?: string | null;
 }
 
-export class CreateConnectionDto extends ReplaceConnectionDto {
-  /** @example "bash-connection" */
+class RequiredFieldsDto extends ConnectionFieldsDto {
+  @ApiProperty({ enum: CONNECTION_TYPES })
+  @IsString({ message: 'type is required' })
+  @MaxLength(100)
   @Matches(NO_NUL)
+  type!: ConnectionType;
+
+  /** Where it runs: a host's uuid or hostname, a label (`key:value`), or a selector. */
+  @IsString({ message: 'agent_id is required' })
   @MaxLength(1_000)
+  @Matches(NO_NUL)
+  agent_id!: string;
+}
+
+/** What is absent has its default; the team, and secrets that are left out, stay. */
+export class ReplaceConnectionDto extends RequiredFieldsDto {
+  /** Cannot be changed. */
+  @Text(1_000)
+  name?: string | null;
+}
+
+export class CreateConnectionDto extends RequiredFieldsDto {
+  /** @example "bash-connection" */
   @IsString({ message: 'name is required' })
-  declare name: string;
+  @MaxLength(1_000)
+  @Matches(NO_NUL)
+  name!: string;
 }
 
 export class ConnectionSecretDto {
@@ -310,8 +319,8 @@ export class ConnectionListQueryDto {
 
   /** Part of name, type, subtype or resource's name. */
   @IsOptional()
-  @MaxLength(255)
   @IsString()
+  @MaxLength(255)
   search?: string;
 
   @IsOptional()

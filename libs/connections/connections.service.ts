@@ -149,8 +149,11 @@ export class ConnectionsService {
       await this.secrets.change(tx, row.id, changes);
       const secrets = [...changes.set.keys(), ...changes.removed];
       if (secrets.length > 0) await this.connections.touchSecrets(tx, row.id);
-      await this.record(tx, caller, 'edited_connection', row, secrets, changedFields(row, fields));
-      return this.connections.find(row.id, tx);
+      const changed = await this.connections.find(row.id, tx);
+      const rules = String(changed?.guardRails) === String(row.guardRails) ? [] : ['guardrail_rules'];
+      const names = [...changedFields(row, fields), ...rules];
+      await this.record(tx, caller, 'edited_connection', row, secrets, names);
+      return changed;
     });
     return this.describedOne(visible(caller, nameOrId, after));
   }
@@ -160,7 +163,7 @@ export class ConnectionsService {
       return await this.database.transaction(work);
     } catch (error) {
       if (violated(error) !== 'connections_name') throw error;
-      throw new DomainError('already_exists', { name: 'name', reason: `connection ${name} already exists` });
+      throw new DomainError('already_exists', `connection ${name} already exists`);
     }
   }
 

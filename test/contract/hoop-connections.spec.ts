@@ -180,9 +180,9 @@ describe('POST /api/connections', () => {
 describe('GET /api/connections', () => {
   it('lists them by name, filters, and pages on demand', async () => {
     const [one, two] = [
-      await create({ connection_tags: { env: 'prod', tier: 'a' }, subtype: 'python', agent_id: 'nowhere' }),
+      await create({ connection_tags: { env: 'test', tier: 'a' }, subtype: 'python', agent_id: 'nowhere' }),
       await create({
-        connection_tags: { env: 'prod', tier: 'b' },
+        connection_tags: { env: 'test', tier: 'b' },
         attributes: ['pci'],
         resource_name: 'shop',
       }),
@@ -195,8 +195,8 @@ describe('GET /api/connections', () => {
     const all = await names('');
     expect(all).toEqual([...all].sort());
     expect(all).toEqual(expect.arrayContaining([one.name, two.name]));
-    expect(await names('tag_selector=env%3Dprod,tier!%3Db')).toEqual([one.name]);
-    expect(await names('agent_id=nowhere')).toEqual([one.name]);
+    expect(await names('tag_selector=env%3Dtest,tier!%3Db')).toEqual([one.name]);
+    expect(await names('agent_id=nowhere&subtype=python')).toEqual([one.name]);
     expect(await names('attribute=pci&resource_name=shop')).toEqual([two.name]);
     expect(await names(`connection_ids=${one.id},${two.id}`)).toEqual([one.name, two.name].sort());
     expect(await names(`search=${two.name.toUpperCase()}`)).toContain(two.name);

@@ -29,9 +29,9 @@ export class GuardRailRuleDto {
   /** Of `deny_words_list`: none may occur; case counts. */
   @ApiPropertyOptional({ type: 'string', isArray: true })
   @IsOptional()
-  @Matches(NO_NUL, { each: true })
-  @IsString({ each: true })
   @IsArray()
+  @IsString({ each: true })
+  @Matches(NO_NUL, { each: true })
   words?: string[] | null;
 
   /**
@@ -39,79 +39,79 @@ export class GuardRailRuleDto {
    * @example "(?i)drop\\s+table"
    */
   @IsOptional()
-  @Matches(NO_NUL)
   @IsString()
+  @Matches(NO_NUL)
   pattern_regex?: string | null;
 
   /** What whoever is stopped is told. */
   @IsOptional()
-  @Matches(NO_NUL)
   @IsString()
+  @Matches(NO_NUL)
   message?: string | null;
 }
 
 export class GuardRailRulesDto {
   @ApiProperty({ type: () => GuardRailRuleDto, isArray: true })
   @IsOptional()
-  @Type(() => GuardRailRuleDto)
-  @ValidateNested({ each: true })
-  @ArrayMaxSize(MAX_RULES)
   @IsArray()
+  @ArrayMaxSize(MAX_RULES)
+  @ValidateNested({ each: true })
+  @Type(() => GuardRailRuleDto)
   rules!: GuardRailRuleDto[];
 }
 
 export class GuardRailBodyDto {
   /** @example "no-drops" */
-  @Matches(NO_NUL)
-  @MaxLength(254)
   @IsString({ message: 'name is required' })
+  @MaxLength(254)
+  @Matches(NO_NUL)
   name!: string;
 
   @IsOptional()
-  @Matches(NO_NUL)
-  @MaxLength(4_096)
   @IsString()
+  @MaxLength(4_096)
+  @Matches(NO_NUL)
   description?: string | null;
 
   /** The team whose it is; null: none. */
   @ApiPropertyOptional({ type: 'integer', nullable: true })
   @IsOptional()
-  @Max(MAX_ID)
-  @Min(1)
   @IsInt()
+  @Min(1)
+  @Max(MAX_ID)
   team_id?: number | null;
 
   /** About the script and the arguments, before anything starts. */
   @ApiPropertyOptional({ type: () => GuardRailRulesDto })
   @IsOptional()
-  @Type(() => GuardRailRulesDto)
   @ValidateNested()
+  @Type(() => GuardRailRulesDto)
   input?: GuardRailRulesDto | null;
 
   /** About the output, while it comes. */
   @ApiPropertyOptional({ type: () => GuardRailRulesDto })
   @IsOptional()
-  @Type(() => GuardRailRulesDto)
   @ValidateNested()
+  @Type(() => GuardRailRulesDto)
   output?: GuardRailRulesDto | null;
 
   /** Ids of the connections that have it; left out: they stay. */
   @ApiPropertyOptional({ type: 'string', isArray: true })
   @IsOptional()
-  @MaxLength(36, { each: true })
-  @IsString({ each: true })
-  @ArrayMaxSize(10_000)
   @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  @MaxLength(36, { each: true })
   connection_ids?: string[] | null;
 
   /** Connections with one of these attributes have it, too. */
   @ApiPropertyOptional({ type: 'string', isArray: true })
   @IsOptional()
-  @Matches(NO_NUL, { each: true })
-  @MaxLength(254, { each: true })
-  @IsString({ each: true })
-  @ArrayMaxSize(50)
   @IsArray()
+  @ArrayMaxSize(50)
+  @IsString({ each: true })
+  @MaxLength(254, { each: true })
+  @Matches(NO_NUL, { each: true })
   attributes?: string[] | null;
 }
 
@@ -145,22 +145,22 @@ export class GuardRailDto {
 export class TestGuardRailsDto {
   /** What a session would send. */
   @IsOptional()
-  @MaxLength(MAX_TEXT)
   @IsString()
+  @MaxLength(MAX_TEXT)
   stdin?: string | null;
 
   /** What it would append to the command. */
   @ApiPropertyOptional({ type: 'string', isArray: true })
   @IsOptional()
-  @IsString({ each: true })
-  @ArrayMaxSize(1_000)
   @IsArray()
+  @ArrayMaxSize(1_000)
+  @IsString({ each: true })
   args?: string[] | null;
 
   /** What it would print. */
   @IsOptional()
-  @MaxLength(MAX_TEXT)
   @IsString()
+  @MaxLength(MAX_TEXT)
   output?: string | null;
 }
 

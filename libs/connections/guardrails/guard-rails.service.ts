@@ -116,7 +116,7 @@ export class GuardRailsService {
       return await this.database.transaction(work);
     } catch (error) {
       if (violated(error) !== 'guardrails_name') throw error;
-      throw new DomainError('already_exists', { name: 'name', reason: `guard rail ${name} already exists` });
+      throw new DomainError('already_exists', `guard rail ${name} already exists`);
     }
   }
 
