@@ -40,7 +40,7 @@ export interface ConnectionForRun {
    * The secrets, for the order to the agent and nothing else.
    * @throws DomainError refused: one cannot be opened, and why
    */
-  open(): Promise<SessionSecrets>;
+  readonly open: () => Promise<SessionSecrets>;
 }
 
 /** What hoop's names of masked things are called here. */

@@ -19,10 +19,10 @@ export class ConnectionTests {
   /** @throws DomainError not_found; refused: why no session could start */
   async test(caller: Caller, nameOrId: string): Promise<void> {
     const row = visible(caller, nameOrId, await this.connections.find(nameOrId));
+    await this.secrets.open(row.id);
     const [state = null] = await this.agents.states([row]);
     const problem = problemOf(row, state);
     if (problem !== null) throw new DomainError('refused', problem);
-    await this.secrets.open(row.id);
   }
 }
 

@@ -35,11 +35,7 @@ const accessCheck = (column: string): string => `${column} IN ('enabled', 'disab
 @Check('connections_access_schema', accessCheck('access_schema'))
 @Check('connections_timeout', 'timeout_seconds > 0')
 export class Connection {
-  @PrimaryColumn({
-    type: 'uuid',
-    default: () => 'gen_random_uuid()',
-    primaryKeyConstraintName: 'connections_pkey',
-  })
+  @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'connections_pkey' })
   id!: string;
 
   /** Never changes. */

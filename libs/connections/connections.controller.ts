@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import {
+  ApiBadRequestResponse,
   ApiConflictResponse,
   ApiCreatedResponse,
   ApiExtraModels,
@@ -57,6 +58,7 @@ export class ConnectionsController {
       ],
     },
   })
+  @ApiBadRequestResponse({ type: HoopErrorDto, description: 'A filter cannot be read.' })
   @ApiUnprocessableEntityResponse({ type: HoopErrorDto, description: 'A filter or a page makes no sense.' })
   list(
     @CurrentCaller() caller: Caller,
@@ -85,7 +87,11 @@ export class ConnectionsController {
     return this.connections.get(caller, nameOrId);
   }
 
-  /** Replace a connection: what is left out has its default, except for team and secrets, which stay */
+  /**
+   * Replace a connection
+   *
+   * What is left out has its default, except for the team and the secrets, which stay.
+   */
   @Put(':nameOrID')
   @Allow('connection:write')
   @ApiParam(NAME)

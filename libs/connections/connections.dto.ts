@@ -38,11 +38,11 @@ function Texts(most: number, length: number): PropertyDecorator {
     IsString({ each: true }),
     ArrayMaxSize(most),
     IsArray(),
-  ) as PropertyDecorator;
+  );
 }
 
 function Text(length: number): PropertyDecorator {
-  return applyDecorators(IsOptional(), nul(false), MaxLength(length), IsString()) as PropertyDecorator;
+  return applyDecorators(IsOptional(), nul(false), MaxLength(length), IsString());
 }
 
 const MODE = { enum: ACCESS_MODES };
@@ -235,7 +235,7 @@ export class ConnectionDto {
   /** What is run: its own, or that of the subtype. */
   command!: string[];
   agent_id!: string;
-  /** Whether a host that it can run on is connected; null: not known here. */
+  /** Whether a host that it can run on is connected; null: not looked into, among many selectors. */
   @ApiProperty({ enum: ['online', 'offline'], nullable: true })
   status!: 'online' | 'offline' | null;
   @ApiProperty({ type: 'integer', nullable: true })

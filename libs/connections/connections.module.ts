@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AgentsModule } from '#libs/agents/index';
 import { ConnectionAgents } from './connection-agents.js';
 import { ConnectionTests } from './connection-tests.service.js';
 import { ConnectionsController } from './connections.controller.js';
@@ -14,6 +15,7 @@ import { SecretsRotation } from './secrets/secrets-rotation.service.js';
 
 /** Named recipes for sessions: what runs where, with which secrets, under which rules. */
 @Module({
+  imports: [AgentsModule],
   controllers: [ConnectionsController, GuardRailsController],
   providers: [
     ConnectionAgents,

@@ -67,7 +67,7 @@ const SQL = {
   },
   insert: {
     name: 'connection_insert',
-    text: `INSERT INTO connections (name, ${COLUMNS.join(', ')}) VALUES ($1, ${COLUMNS.map((_, i) => `$${i + 2}`).join(', ')}) RETURNING id`,
+    text: `INSERT INTO connections (id, name, ${COLUMNS.join(', ')}) VALUES (gen_random_uuid(), $1, ${COLUMNS.map((_, i) => `$${i + 2}`).join(', ')}) RETURNING id`,
   },
   update: {
     name: 'connection_update',

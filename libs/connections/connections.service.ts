@@ -64,6 +64,7 @@ export class ConnectionsService {
     const fields = fieldsOf(dto, null);
     checkFields(fields);
     const changes = readSecrets(dto.secret ?? {}, new Set());
+    await this.agents.check(fields);
     const row = await this.changing(dto.name, async (tx) => {
       await this.checkTeam(tx, fields.teamId);
       const id = await this.connections.insert(tx, dto.name, fields);
@@ -130,6 +131,7 @@ export class ConnectionsService {
         throw new DomainError('invalid', { name: 'name', reason: 'name cannot be changed' });
       const fields = fieldsAfter(row);
       checkFields(fields);
+      if (fields.agent !== row.agent) await this.agents.check(fields);
       if (fields.teamId !== row.teamId) {
         require(caller, 'connection:write', fields.teamId);
         await this.checkTeam(tx, fields.teamId);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type DataSource } from 'typeorm';
+import { SelectorsService } from '#libs/agents/index';
 import { Audit } from '#libs/platform/audit/index';
 import { type Caller, type Role } from '#libs/platform/auth/index';
 import { type Settings } from '#libs/platform/config/index';
@@ -32,13 +33,13 @@ beforeAll(async () => {
     new ConnectionSecrets(database, keys),
     new ConnectionGuardRails(rules),
     rules,
-    new ConnectionAgents(database),
+    new ConnectionAgents(database, new SelectorsService(database)),
     new Audit(database),
   );
   await dataSource.query(`INSERT INTO teams (name) VALUES ('one'), ('two')`);
   await dataSource.query(
-    `INSERT INTO guardrails (name, team_id, attributes, input, output) VALUES
-       ('everybody', NULL, '{strict}', $1, '{"rules": []}'), ('two', 2, '{strict}', $1, '{"rules": []}')`,
+    `INSERT INTO guardrails (id, name, team_id, attributes, input, output) VALUES
+       (gen_random_uuid(), 'everybody', NULL, '{strict}', $1, '{"rules": []}'), (gen_random_uuid(), 'two', 2, '{strict}', $1, '{"rules": []}')`,
     [{ rules: [{ type: 'deny_words_list', words: ['x'], pattern_regex: '', message: 'no x' }] }],
   );
 });

@@ -119,7 +119,7 @@ export class AuthWorld {
   async newConnection(place: Place): Promise<string> {
     const name = `connection-${randomUUID().slice(0, 8)}`;
     await this.sql(
-      `INSERT INTO connections (name, type, subtype, agent, team_id) VALUES ($1, 'custom', 'bash', 'nowhere', $2)`,
+      `INSERT INTO connections (id, name, type, subtype, agent, team_id) VALUES (gen_random_uuid(), $1, 'custom', 'bash', 'nowhere', $2)`,
       [name, this.teams[place]],
     );
     return name;
@@ -128,7 +128,7 @@ export class AuthWorld {
   /** A guard rail of that place; its id. */
   async newGuardRail(place: Place): Promise<string> {
     const [{ id }] = await this.sql(
-      `INSERT INTO guardrails (name, input, output, team_id) VALUES ($1, '{"rules": []}', '{"rules": []}', $2) RETURNING id`,
+      `INSERT INTO guardrails (id, name, input, output, team_id) VALUES (gen_random_uuid(), $1, '{"rules": []}', '{"rules": []}', $2) RETURNING id`,
       [randomUUID(), this.teams[place]],
     );
     return id as string;

@@ -1,5 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import {
+  ApiBadRequestResponse,
   ApiConflictResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -22,6 +23,7 @@ export class HoopAgentsController {
   @Get()
   @Allow('agent:read')
   @ApiOkResponse({ type: HoopAgentDto, isArray: true })
+  @ApiBadRequestResponse({ type: HoopErrorDto, description: 'The status cannot be read.' })
   @ApiUnprocessableEntityResponse({ type: HoopErrorDto, description: 'There is no such status.' })
   list(@CurrentCaller() caller: Caller, @Query() { status }: HoopAgentListQueryDto): Promise<HoopAgentDto[]> {
     return this.agents.list(caller, status);

@@ -17,11 +17,7 @@ import { type RuleSet } from './rule.js';
 @Entity('guardrails')
 @Unique('guardrails_name', ['name'])
 export class GuardRail {
-  @PrimaryColumn({
-    type: 'uuid',
-    default: () => 'gen_random_uuid()',
-    primaryKeyConstraintName: 'guardrails_pkey',
-  })
+  @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'guardrails_pkey' })
   id!: string;
 
   @Column({ type: 'text' })

@@ -53,7 +53,11 @@ export class GuardRailsController {
     return this.guardRails.get(caller, nameOrId);
   }
 
-  /** Replace a guard rail: what is left out is empty, except for team and connections, which stay */
+  /**
+   * Replace a guard rail
+   *
+   * What is left out is empty, except for the team and the connections, which stay.
+   */
   @Put(':nameOrID')
   @Allow('connection:write')
   @ApiParam(NAME)

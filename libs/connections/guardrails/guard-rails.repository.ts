@@ -39,7 +39,7 @@ const SQL = {
   lock: { name: 'guardrail_lock', text: 'SELECT id FROM guardrails WHERE id = $1 FOR UPDATE' },
   insert: {
     name: 'guardrail_insert',
-    text: `INSERT INTO guardrails (name, description, team_id, input, output, attributes) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+    text: `INSERT INTO guardrails (id, name, description, team_id, input, output, attributes) VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6) RETURNING id`,
   },
   update: {
     name: 'guardrail_update',

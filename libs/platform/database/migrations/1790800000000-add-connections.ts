@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-const ID = '"id" uuid NOT NULL DEFAULT gen_random_uuid()';
+const ID = '"id" uuid NOT NULL';
 const references = (table: string, column: string, target: string): string =>
   `CONSTRAINT "${table}_${column}_fkey" FOREIGN KEY ("${column}") REFERENCES "${target}"("id") ON DELETE CASCADE ON UPDATE NO ACTION`;
 const TIMES = `"created_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
