@@ -1,6 +1,7 @@
 import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/index';
 import { Connection, ConnectionGuardRail, ConnectionSecret, GuardRail } from '#libs/connections/index';
 import { Execution, OutputChunk, Rollout, Target } from '#libs/executions/index';
+import { AuditEntry } from '#libs/platform/audit/index';
 import { Content, Script } from '#libs/scripts/index';
 import {
   Campaign,
