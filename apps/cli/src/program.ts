@@ -219,6 +219,6 @@ Settings come from the environment:
   MUSTER_DATABASE_URL              PostgreSQL; unset: an embedded one
   MUSTER_ADMIN_EMAIL, _PASSWORD    the first admin; unset: POST /api/v1/setup
   MUSTER_ENROLL_SECRET             the first enroll secret; unset: generated
-  MUSTER_SECRETS_KEY               key for the secrets of connections, base64; unset: generated
+  MUSTER_SECRETS_KEY               key for secrets, base64; unset: generated
   MUSTER_TLS_CERT, MUSTER_TLS_KEY  PEM files; set: HTTPS and WSS
   MUSTER_LOG_LEVEL                 error, warn, info, debug (info)`;
