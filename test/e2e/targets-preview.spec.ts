@@ -170,10 +170,15 @@ describe('with a limited token', () => {
     expect((await ask({})).body.counts).toMatchObject({ allowed: 0, denied: 2 });
   });
 
-  it('hosts that it does not reach are not there', async () => {
+  it('hosts that its labels do not reach are denied, and by which rule; hosts of other teams are not there', async () => {
     const web = await limited({ labels: ['group:web'] });
-    expect(names(await preview({ target: '_all' }, web))).toEqual(['web-1', 'web-2']);
-    expectProblem(await preview({ target: 'db-1' }, web), 404, 'target', 'target agent "db-1" not found');
+    const { body } = await preview({ target: 'group:web or group:db' }, web);
+    expect(body.hosts).toMatchObject([
+      { hostname: 'web-1', allowed: true },
+      { hostname: 'web-2', allowed: true },
+      { hostname: 'db-1', allowed: false, rule: expect.stringMatching(/is limited to label group:web$/) },
+    ]);
+    expect(body.digest).toBe(digest(Number(ids['web-1']), Number(ids['web-2'])));
     const ofRed = await limited({ teams: [red] });
     expect(names(await preview({ target: 'group:* or host = twin' }, ofRed))).toEqual([
       'web-1',

@@ -12,7 +12,7 @@ import {
   type PreviewResponseDto,
   type PreviewSelectedDto,
 } from './preview.dto.js';
-import { FIELD, unknownTarget } from './selector-error.js';
+import { FIELD } from './selector-error.js';
 import { type HostSelection, selectableTeams, SelectorsService } from './selectors.service.js';
 
 const ACTS: Readonly<Record<PreviewKind, Act>> = {
@@ -31,19 +31,15 @@ export class PreviewService {
   ) {}
 
   /**
+   * Hosts of teams that the caller knows nothing of are not there; all others are, as in the run, each with the rule that denies it.
    * @throws DomainError malformed: neither a target nor a selection, both, or a command that does not fit its kind; and what
    *   `SelectorsService.resolve` throws
    */
   async preview(caller: Caller, request: PreviewDto): Promise<PreviewResponseDto> {
     const { kind, command } = whatRuns(request);
     const teams = selectableTeams(caller, ACTS[kind]);
-    const { mode, hosts: meant } = await this.selection(request, teams);
-    const [refusals, unseen] = await Promise.all([
-      this.rights.refusals(caller, ACTS[kind], meant, command),
-      this.rights.refusals(caller, 'agent:read', meant),
-    ]);
-    const hosts = meant.filter(({ id }) => !unseen.has(id) || !refusals.has(id));
-    if (meant.length > 0 && hosts.length === 0 && request.target) throw unknownTarget(request.target.trim());
+    const { mode, hosts } = await this.selection(request, teams);
+    const refusals = await this.rights.refusals(caller, ACTS[kind], hosts, command);
     const online = hosts.filter((host) => host.online).length;
     const allowed = hosts.filter(({ id }) => !refusals.has(id)).map(({ id }) => id);
     return {
