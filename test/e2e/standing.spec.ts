@@ -237,6 +237,8 @@ describe('scheduled queries', () => {
     await world.server.restart();
     await until(async () => logged('pack/ops/q').some((line) => JSON.stringify(line).includes('away.txt')), {
       what: 'what was found while the server was away',
+      // The agent tries to come back at growing intervals.
+      timeout: 40_000,
     });
   });
 });
