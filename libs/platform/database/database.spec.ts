@@ -73,4 +73,13 @@ describe('a transaction whose COMMIT leaves along with its statements', () => {
     await Promise.all(Array.from({ length: 30 }, (_, i) => note([i])));
     expect(await noted()).toHaveLength(30);
   });
+
+  it('takes no statement after it, which would be outside', async () => {
+    const late = database.transaction(async (tx) => {
+      tx.commitAlong();
+      await tx.query(INSERT, [7]);
+    });
+    await expect(late).rejects.toThrow('after its COMMIT was sent');
+    expect(await noted()).toEqual([]);
+  });
 });

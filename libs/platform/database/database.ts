@@ -23,6 +23,8 @@ export class Transaction {
    * together; wait for all of them (`Promise.all`) before the work returns. Not two of the same name at once.
    */
   async query<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    if (this.commit !== null)
+      throw new Error('nothing can be said in a transaction after its COMMIT was sent');
     this.gather();
     return (await this.client.query({ ...statement, values: values as unknown[] })).rows as Row[];
   }
