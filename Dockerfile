@@ -25,6 +25,7 @@ ENTRYPOINT ["node", "bin/muster"]
 CMD ["server"]
 
 # An agent for containers and for trying out; on a real host install it as a service (docs/operations.md).
+# To a server on the same machine's container network without TLS: MUSTER_ALLOW_PLAIN_HTTP=1.
 # Root inside, as on a host: what it runs, it runs as whoever it is. State (its identity and journal) is in /state.
 FROM node:20-bookworm-slim AS agent
 ENV NODE_ENV=production MUSTER_AGENT_STATE_DIR=/state

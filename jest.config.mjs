@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Unit specs stand beside the code; everything under test/ drives real processes against a real PostgreSQL. */
 const transform = {
   '^.+\\.ts$': [
@@ -27,5 +29,9 @@ export default {
   testMatch: ['<rootDir>/{src,apps,libs}/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   globalSetup: '<rootDir>/libs/testing/global-setup.ts',
   globalTeardown: '<rootDir>/libs/testing/global-teardown.ts',
-  testTimeout: 60_000,
+  testTimeout: 120_000,
+  // Most of them wait for other processes: two cores are for two.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Of ES modules' registries jest lets nothing go: a worker that went on through half of the files died of its 4 GB.
+  workerIdleMemoryLimit: '1GB',
 };

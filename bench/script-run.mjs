@@ -1,12 +1,7 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { Server } from 'socket.io';
-import { io } from 'socket.io-client';
-import { HEADER, percentile, row, sample } from './lib/stats.mjs';
+import { commits, fileSpawns, requests, socketRoundTrips } from './lib/bare-parts.mjs';
+import { HEADER, percentile, row } from './lib/stats.mjs';
 import { cpuSeconds, openStand, residentMegabytes } from './lib/stand.mjs';
 
 const RUNS = 200;
@@ -21,12 +16,10 @@ export async function run(root) {
     const { child, host, ms } = await stand.agent('bench-1');
     const stored = await storedTimes(stand, host.id);
     const parts = {
-      'bare: spawn of /bin/sh FILE with `echo hello`': await spawns(),
-      'bare: one-row insert, committed': await commits(stand.postgres.url),
-      'bare: Socket.IO message and acknowledgement': await socketRoundTrips(),
-      'bare: HTTP request to this server, no database': await sample(RUNS, () =>
-        fetch(`${stand.url}/healthz`).then((r) => r.text()),
-      ),
+      'bare: spawn of /bin/sh FILE with `echo hello`': await fileSpawns(RUNS),
+      'bare: one-row insert, committed': await commits(RUNS, stand.postgres.url),
+      'bare: Socket.IO message and acknowledgement': await socketRoundTrips(RUNS),
+      'bare: HTTP request to this server, no database': await requests(RUNS, `${stand.url}/healthz`),
     };
     console.log(HEADER);
     console.log(row('POST → stored result of `echo hello`', stored.total));
@@ -98,43 +91,4 @@ async function restart(stand, child) {
   child.kill('SIGTERM');
   await gone;
   return stand.agent('bench-1');
-}
-
-async function spawns() {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
-  const file = join(folder, 'script');
-  writeFileSync(file, 'echo hello', { mode: 0o700 });
-  const once = () =>
-    new Promise((resolve) => {
-      const child = spawn('/bin/sh', [file], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-      child.stdout.resume();
-      child.stderr.resume();
-      child.once('close', resolve);
-    });
-  const samples = await sample(RUNS, once);
-  rmSync(folder, { recursive: true });
-  return samples;
-}
-
-async function commits(url) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query('CREATE TABLE bench_commits (id int, text text)');
-  const samples = await sample(RUNS, (i) =>
-    client.query({ name: 'bench', text: 'INSERT INTO bench_commits VALUES ($1, $2)', values: [i, 'hello'] }),
-  );
-  await client.query('DROP TABLE bench_commits');
-  await client.end();
-  return samples;
-}
-
-async function socketRoundTrips() {
-  const server = new Server(0, { transports: ['websocket'] });
-  server.on('connection', (socket) => socket.on('ask', (_message, ack) => ack({ ok: true })));
-  const socket = io(`http://127.0.0.1:${server.httpServer.address().port}`, { transports: ['websocket'] });
-  await new Promise((resolve) => socket.once('connect', resolve));
-  const samples = await sample(RUNS, () => socket.emitWithAck('ask', { text: 'hello' }));
-  socket.close();
-  await server.close();
-  return samples;
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER, percentile, row, sample } from './lib/stats.mjs';
 
@@ -39,6 +39,9 @@ export async function run(root) {
     console.log(row(`select * from processes, ${seen} of them`, all));
     console.log(row('select * from processes where pid = …', one));
     console.log(row('bare: select 1, to the process and back', constant));
+    console.log(
+      row('bare: the files of /proc that all of it is in, read', await sample(RUNS, readProcesses)),
+    );
     const bars = [
       ['select * from processes < 50 ms', percentile(all, 0.5) < 50],
       ['by pid < 2 ms', percentile(one, 0.5) < 2],
@@ -84,4 +87,34 @@ export async function run(root) {
 
 function sleepers(count) {
   return Array.from({ length: Math.max(0, count) }, () => spawn('/bin/sleep', ['600'], { stdio: 'ignore' }));
+}
+
+const bytes = Buffer.allocUnsafe(64 * 1024);
+
+/** What the kernel takes for `select * from processes`, whoever asks. */
+function readProcesses() {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const name of ['stat', 'status', 'cmdline', 'io', 'cgroup'])
+      ifThere(() => readOnce(`/proc/${pid}/${name}`));
+    for (const name of ['exe', 'cwd', 'root']) ifThere(() => readlinkSync(`/proc/${pid}/${name}`));
+  }
+}
+
+function readOnce(path) {
+  const file = openSync(path);
+  try {
+    readSync(file, bytes);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A process may have ended, and a thread of the kernel has no program. */
+function ifThere(read) {
+  try {
+    read();
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH', 'EACCES'].includes(error.code)) throw error;
+  }
 }

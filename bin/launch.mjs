@@ -4,12 +4,6 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const entries = {
-  server: 'dist/src/main.js',
-  agent: 'dist/apps/agent/src/main.js',
-  swarm: 'dist/apps/swarm/src/main.js',
-  cli: 'dist/apps/cli/src/main.js',
-};
 
 /** In a checkout only: an image carries `dist` without sources, and `up` has just checked for its children. */
 async function build() {
@@ -32,7 +26,7 @@ try {
 const [word, ...rest] = process.argv.slice(2);
 const asksForHelp = rest.includes('--help') || rest.includes('-h');
 const name = word === 'agent' || word === 'swarm' || (word === 'server' && !asksForHelp) ? word : 'cli';
-const entry = `${root}/${entries[name]}`;
+const entry = `${root}/dist/bundle/${name}.mjs`;
 if (!existsSync(entry)) {
   process.stderr.write(
     'muster: not built, and the build tools are not here: run `npm ci && npm run build`\n',

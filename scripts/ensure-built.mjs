@@ -42,6 +42,8 @@ async function build(root, nest) {
     say(`\n${failure}`);
     throw new Error('the build failed (see above)');
   }
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
   markBuilt(root, before);
   say(`done in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
 }

@@ -20,7 +20,7 @@ try {
   const dataSource = await connectDatabase(dataSourceOptions(postgres.url, ENTITIES));
   wanted = (await dataSource.driver.createSchemaBuilder().log()).upQueries.map((q) => q.query);
   await dataSource.undoLastMigration();
-  await dataSource.runMigrations();
+  await dataSource.runMigrations({ transaction: 'each' });
   await dataSource.destroy();
 } finally {
   await postgres.stop();

@@ -8,7 +8,7 @@ import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 
 const folders = ['src', 'apps', 'libs'];
-const files = ['nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'ormconfig.ts'];
+const files = ['nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'ormconfig.ts', 'scripts/bundle.mjs'];
 /** What tsconfig.build.json leaves out. */
 const notBuilt = (path) => path.endsWith('.spec.ts') || /^(libs|apps\/[^/]+(\/src)?)\/testing$/.test(path);
 

@@ -6,11 +6,12 @@ import { AgentsModule } from '#libs/agents/index';
 import { ConnectionsModule } from '#libs/connections/index';
 import { ExecutionsModule } from '#libs/executions/index';
 import { AuditModule } from '#libs/platform/audit/index';
-import { AuthGuard } from '#libs/platform/auth/index';
+import { AuthGuard, RequestLimitsModule } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
 import { DatabaseModule } from '#libs/platform/database/index';
 import { BodyInterceptor, DtoPipe } from '#libs/platform/http/index';
 import { MetricsModule } from '#libs/platform/metrics/index';
+import { SigningModule } from '#libs/platform/signing/index';
 import { QueriesModule } from '#libs/queries/index';
 import { SpecsModule } from '#libs/specs/index';
 import { SessionsModule } from '#libs/sessions/index';
@@ -32,8 +33,10 @@ class SettingsModule {
 
 const domains = [
   DatabaseModule,
+  SigningModule,
   AuditModule,
   MetricsModule,
+  RequestLimitsModule,
   SessionsModule,
   AgentsModule,
   AgentConnectionsModule,

@@ -1,11 +1,37 @@
-import { EnrollSecret, Enrolment, Host, Label, LabelMember } from '#libs/agents/index';
-import { Connection, ConnectionGuardRail, ConnectionSecret, GuardRail } from '#libs/connections/index';
-import { Execution, OutputChunk, Rollout, Target } from '#libs/executions/index';
-import { AuditEntry } from '#libs/platform/audit/index';
-import { Content, Script } from '#libs/scripts/index';
+import {
+  EnrollSecret,
+  Enrolment,
+  Host,
+  HostChange,
+  HostListChange,
+  HostListCount,
+  HostListCut,
+  Label,
+  LabelMember,
+} from '#libs/agents/index';
+import {
+  ApprovalPolicy,
+  Connection,
+  ConnectionGuardRail,
+  ConnectionSecret,
+  GuardRail,
+} from '#libs/connections/index';
+import {
+  ExecSession,
+  Execution,
+  ExecutionStatement,
+  OutputChunk,
+  Review,
+  ReviewVote,
+  Rollout,
+  Target,
+} from '#libs/executions/index';
+import { AuditCheckpoint, AuditEntry, AuditSeal } from '#libs/platform/audit/index';
+import { Content, Script, ScriptInstance, ScriptInstanceTarget } from '#libs/scripts/index';
 import {
   Campaign,
   CampaignResult,
+  CampaignStatement,
   Pack,
   PackQuery,
   PackTarget,
@@ -16,25 +42,36 @@ import {
   QueryResult,
   SavedQuery,
 } from '#libs/queries/index';
-import { ApiToken, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
+import { ApiToken, OperatorKey, Organization, Session, Team, TeamRole, User } from '#libs/sessions/index';
 
 /** Every table of the schema; checked against the migrations in CI. */
 export const ENTITIES = [
   ApiToken,
+  ApprovalPolicy,
+  AuditCheckpoint,
   AuditEntry,
+  AuditSeal,
   Campaign,
   CampaignResult,
+  CampaignStatement,
   Connection,
   ConnectionGuardRail,
   ConnectionSecret,
   Content,
   EnrollSecret,
   Enrolment,
+  ExecSession,
   Execution,
+  ExecutionStatement,
   GuardRail,
   Host,
+  HostChange,
+  HostListChange,
+  HostListCount,
+  HostListCut,
   Label,
   LabelMember,
+  OperatorKey,
   Organization,
   OutputChunk,
   Pack,
@@ -45,9 +82,13 @@ export const ENTITIES = [
   PolicyResult,
   QueryLabel,
   QueryResult,
+  Review,
+  ReviewVote,
   Rollout,
   SavedQuery,
   Script,
+  ScriptInstance,
+  ScriptInstanceTarget,
   Session,
   Target,
   Team,

@@ -28,6 +28,11 @@ function explain(error: unknown, settings: Settings): string {
 
 const settings = readSettings();
 process.title = 'muster-server';
+const [word] = process.argv.slice(process.argv[2] === 'server' ? 3 : 2);
+if (word !== undefined) {
+  const { keyCommand } = await import('./key-command.js');
+  process.exit(keyCommand(word, settings, process.stdout, process.stderr));
+}
 
 // Only now: what the server is made of takes a second to load, a bad setting should not.
 const starting = import('./server.js').then(({ startServer }) =>

@@ -1,3 +1,4 @@
+import { Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type OpenAPIObject } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
@@ -5,6 +6,15 @@ import { loadSettings } from '#libs/platform/config/index';
 import { dataSourceOptions } from '#libs/platform/database/index';
 import { AppModule } from './app.module.js';
 import { createOpenApi } from './openapi.js';
+
+/** Two types of one name, of which one would stand for both, are only warned of. */
+const strict: LoggerService = {
+  log: () => undefined,
+  error: () => undefined,
+  warn: (message: unknown) => {
+    throw new Error(String(message));
+  },
+};
 
 /** The OpenAPI document without a database: Nest's preview mode reads the modules and builds nothing. */
 export async function describeApi(): Promise<OpenAPIObject> {
@@ -14,5 +24,6 @@ export async function describeApi(): Promise<OpenAPIObject> {
     logger: false,
     abortOnError: false,
   });
+  Logger.overrideLogger(strict);
   return createOpenApi(app);
 }

@@ -1,8 +1,8 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { VERSION } from '#libs/platform/config/index';
-import { HoopErrors, OsapiErrors } from '#libs/platform/errors/index';
-import { ErrorEnvelopeDto, HoopErrorDto, OsapiErrorDto } from '#libs/platform/http/index';
+import { HoopErrors, OsapiErrors, RpcErrors } from '#libs/platform/errors/index';
+import { ErrorEnvelopeDto, HoopErrorDto, OsapiErrorDto, RpcErrorDto } from '#libs/platform/http/index';
 
 const DESCRIPTION = `Muster runs scripts, commands, exec sessions and live SQL on every host you own, and hears every answer.
 
@@ -22,7 +22,7 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
-    extraModels: [OsapiErrorDto, HoopErrorDto],
+    extraModels: [OsapiErrorDto, HoopErrorDto, RpcErrorDto],
   });
   for (const [template, path] of Object.entries(document.paths)) {
     const envelope = envelopeAt(template);
@@ -36,6 +36,7 @@ export function createOpenApi(app: INestApplication): OpenAPIObject {
 /** The name of the schema that errors at a path have. */
 function envelopeAt(path: string): string {
   if (new OsapiErrors().speaks(path)) return OsapiErrorDto.name;
+  if (new RpcErrors().speaks(path)) return RpcErrorDto.name;
   return new HoopErrors().speaks(path) ? HoopErrorDto.name : ErrorEnvelopeDto.name;
 }
 
@@ -57,6 +58,8 @@ function complete(operation: Operation, envelope: string): void {
     also(413, 'The body is too large.');
     also(415, 'The body is of another type, or of an encoding that is not understood.');
   }
+  if (operation.responses[401])
+    also(429, 'Too many requests of this token or address; `Retry-After` says when.');
   if (operation.parameters?.some((p) => 'in' in p && p.in === 'path'))
     also(400, 'A parameter makes no sense.');
   // What is declared for every route alike names Fleet's envelope; a path answers in its own dialect's.

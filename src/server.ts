@@ -1,5 +1,7 @@
+import { type Server } from 'node:http';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
@@ -10,7 +12,7 @@ import { callerOf } from '#libs/platform/auth/index';
 import { type Settings, serverUrl } from '#libs/platform/config/index';
 import { connectDatabase, dataSourceOptions } from '#libs/platform/database/index';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#libs/platform/database/embedded/index';
-import { FleetErrors, HoopErrors, OsapiErrors } from '#libs/platform/errors/index';
+import { FleetErrors, HoopErrors, OsapiErrors, RpcErrors } from '#libs/platform/errors/index';
 import {
   AllExceptionsFilter,
   fleetVersions,
@@ -27,7 +29,10 @@ import { SocketIoAdapter } from './socket-io.adapter.js';
 
 export interface RunningServer {
   readonly url: string;
-  /** Stops listening, lets what is under way finish, closes the database. */
+  /**
+   * Stops listening, lets what is under way finish, closes the database.
+   * @throws Error when that does not end in time, because a database does not answer, say: all that can be closed is
+   */
   stop(): Promise<void>;
 }
 
@@ -57,20 +62,51 @@ export async function startServer(
       ...(settings.tls && { httpsOptions: settings.tls }),
     });
     configure(app, settings);
+    limitTimes(app.getHttpServer());
     await app.listen(settings.port, settings.host);
     const url = serverUrl({ ...settings, port: (app.getHttpServer().address() as { port: number }).port });
     pino.info({ url, database: postgres ? 'embedded' : 'external' }, 'ready');
     return {
       url,
       stop: async () => {
-        await app.close();
-        await postgres?.stop();
+        try {
+          await closeInTime(app);
+        } catch (error) {
+          pino.error({ reason: String(error) }, 'not stopped in peace');
+          throw error;
+        } finally {
+          await postgres?.stop();
+        }
       },
     };
   } catch (error) {
     await postgres?.stop();
     throw error;
   }
+}
+
+/** Before a service manager loses its patience: most wait for 30 or 90 seconds. */
+const CLOSE_MS = 15_000;
+
+async function closeInTime(app: NestExpressApplication): Promise<void> {
+  const timer = new AbortController();
+  const late = delay(CLOSE_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`something is still under way after ${CLOSE_MS / 1000} s; is the database there?`);
+  });
+  try {
+    await Promise.race([app.close(), late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
+
+/** Whoever is slow to say what they want holds a connection no longer than this; how long an answer takes is another matter. */
+function limitTimes(server: Server): void {
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 120_000;
+  // Longer than proxies keep theirs: the one who closes first should not be the one who is asked.
+  server.keepAliveTimeout = 65_000;
 }
 
 /** Everything between the socket and the controllers. Also used to make the OpenAPI document. */
@@ -97,7 +133,7 @@ export function configure(
   const routes = (): readonly RouteLayer[] => express.router.stack as unknown as RouteLayer[];
   app.useGlobalFilters(
     new AllExceptionsFilter(
-      [new OsapiErrors(), new HoopErrors(), new FleetErrors()],
+      [new OsapiErrors(), new HoopErrors(), new RpcErrors(), new FleetErrors()],
       (path) => methodsAt(routes(), path),
       recordDenials(app),
     ),

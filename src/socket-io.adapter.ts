@@ -1,7 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { type Server, type ServerOptions } from 'socket.io';
-import { Limits } from '#libs/protocol/index';
+import { boundedParser, CLIENT_BYTES, closeMainNamespace } from './socket-io-bounds.js';
 
 /** Where Socket.IO answers, upgrades included; a prefix. */
 export const SOCKET_IO_PATH = '/socket.io/';
@@ -22,11 +22,17 @@ export class SocketIoAdapter extends IoAdapter {
       // Silent for one interval and one timeout, two beats, means gone.
       pingInterval: this.heartbeatSeconds * 1000,
       pingTimeout: this.heartbeatSeconds * 1000,
-      maxHttpBufferSize: Limits.messageBytes,
+      // Agents may say more, once they are known.
+      maxHttpBufferSize: CLIENT_BYTES,
+      parser: boundedParser,
+      // To say who one is, and to be answered.
+      connectTimeout: 20_000,
       // Other WebSocket endpoints live on the same port; `Upgrades` ends what nobody wants.
       destroyUpgrade: false,
       serveClient: false,
     };
-    return super.createIOServer(port, ours as ServerOptions);
+    const server = super.createIOServer(port, ours as ServerOptions);
+    closeMainNamespace(server);
+    return server;
   }
 }

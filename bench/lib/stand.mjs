@@ -5,14 +5,18 @@ import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A server with its own PostgreSQL, and agents, as people would start them; all of it gone after `close()`. */
-export async function openStand(root) {
+/**
+ * A server with its own PostgreSQL, and agents, as people would start them; all of it gone after `close()`.
+ * @param databaseDir where the database is to stay, for another run with what is in it
+ */
+export async function openStand(root, databaseDir = undefined) {
   const { startEmbeddedPostgres } = await import(join(root, 'dist/libs/platform/database/embedded/index.js'));
   const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
   const postgres = await startEmbeddedPostgres({
-    dataDir: join(folder, 'postgres'),
+    dataDir: databaseDir ?? join(folder, 'postgres'),
     log: () => undefined,
     flags: ['-c', 'track_commit_timestamp=on'],
   });
@@ -79,11 +83,11 @@ export async function openStand(root) {
     postgres,
     server,
     api,
-    /** Starts an agent; resolves when the server says that it is online. `ms` is the time that took. */
-    async agent(hostname) {
+    /** Starts an agent, with further arguments; resolves when the server says that it is online. `ms` is the time that took. */
+    async agent(hostname, more = []) {
       const began = performance.now();
       const child = start(
-        ['agent', '--server', url, '--state-dir', join(folder, hostname), '--hostname', hostname],
+        ['agent', '--server', url, '--state-dir', join(folder, hostname), '--hostname', hostname, ...more],
         { MUSTER_ENROLL_SECRET: secret },
       );
       const host = await until(async () =>
@@ -107,6 +111,35 @@ export async function openStand(root) {
 /** Resident memory of a process, in MB. */
 export function residentMegabytes(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+/** Of processes by name → pid, the same by name. */
+export function memoryOf(pids) {
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, residentMegabytes(pid)]));
+}
+
+/** Looks at processes' memory ten times a second, until `stop()` returns name → what was seen. */
+export function watchMemory(pids) {
+  const seen = Object.fromEntries(Object.keys(pids).map((name) => [name, []]));
+  const look = () => {
+    for (const [name, megabytes] of Object.entries(memoryOf(pids))) seen[name].push(megabytes);
+  };
+  look();
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch {
+      // It has ended; whoever waits for it will be told.
+      clearInterval(timer);
+    }
+  }, 100);
+  return {
+    stop() {
+      clearInterval(timer);
+      look();
+      return seen;
+    },
+  };
 }
 
 /** Seconds of CPU that a process has used. */

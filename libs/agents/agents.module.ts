@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { SessionsModule } from '#libs/sessions/index';
+import { HostCuts } from './cuts/host-cuts.repository.js';
+import { HostCutsService } from './cuts/host-cuts.service.js';
 import { DrainingChanges } from './draining/draining-changes.js';
 import { DrainingService } from './draining/draining.service.js';
 import { HostLoad } from './draining/host-load.js';
@@ -8,6 +10,7 @@ import { EnrolmentController } from './enrolment.controller.js';
 import { EnrolmentService } from './enrolment.service.js';
 import { HostDetails } from './host-details.js';
 import { HostListRepository } from './host-list.repository.js';
+import { HostTotals } from './host-totals.repository.js';
 import { HostMoves } from './host-moves.js';
 import { HostRemovals } from './host-removals.js';
 import { HostTransfersController } from './host-transfers.controller.js';
@@ -25,11 +28,14 @@ import { LabelsService } from './labels/labels.service.js';
 import { AgentsController, FactsController } from './osapi/agents.controller.js';
 import { OsapiAgentsService } from './osapi/agents.service.js';
 import { PresenceService } from './presence.service.js';
+import { ReenrolmentsController } from './reenrolment/reenrolments.controller.js';
+import { ReenrolmentsService } from './reenrolment/reenrolments.service.js';
 import { HostRights } from './rights/host-rights.service.js';
 import { TokenLabelsService } from './rights/token-labels.service.js';
 import { PreviewController } from './selectors/preview.controller.js';
 import { PreviewService } from './selectors/preview.service.js';
 import { SelectorsService } from './selectors/selectors.service.js';
+import { StatementsService } from './statements/statements.service.js';
 import { TargetsService } from './targets.service.js';
 import { TranslationsService } from './translations.service.js';
 
@@ -44,6 +50,7 @@ import { TranslationsService } from './translations.service.js';
     EnrolmentController,
     LabelsController,
     PreviewController,
+    ReenrolmentsController,
   ],
   providers: [
     DrainingChanges,
@@ -51,11 +58,14 @@ import { TranslationsService } from './translations.service.js';
     HoopAgentsService,
     HostsService,
     HostListRepository,
+    HostCuts,
+    HostCutsService,
     HostDetails,
     HostLoad,
     HostMoves,
     HostRemovals,
     HostRights,
+    HostTotals,
     HostTransfersService,
     EnrolmentService,
     EnrollSecrets,
@@ -67,7 +77,9 @@ import { TranslationsService } from './translations.service.js';
     OsapiAgentsService,
     PresenceService,
     PreviewService,
+    ReenrolmentsService,
     SelectorsService,
+    StatementsService,
     TargetsService,
     TokenLabelsService,
     TranslationsService,
@@ -86,6 +98,7 @@ import { TranslationsService } from './translations.service.js';
     LabelSets,
     PresenceService,
     SelectorsService,
+    StatementsService,
     TargetsService,
   ],
 })

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { containing, Database, type Transaction } from '#libs/platform/database/index';
 import { isUuid, type ListOptions } from '#libs/platform/http/index';
+import { HostCuts, startOfWalk } from './cuts/host-cuts.repository.js';
+import { isListKey, type ListKey, orderOf } from './cuts/list-keys.js';
 import { type Host } from './host.entity.js';
+import { HostTotals, totalOfHosts } from './host-totals.repository.js';
 
 /** A host as answers show it, its team's name beside it. */
 export type HostRow = Pick<
@@ -62,15 +65,10 @@ const COLUMNS = `h.id, h.team_id AS "teamId", t.name AS "teamName", h.uuid, h.ho
   h.scripts_enabled AS "scriptsEnabled", h.online, h.draining_since AS "drainingSince", h.seen_at AS "seenAt", h.enrolled_at AS "enrolledAt", h.facts_at AS "factsAt",
   h.created_at AS "createdAt", h.updated_at AS "updatedAt"`;
 
-/** From this offset on it is asked how large the teams are. */
+/** From this offset on a walk begins at a cut. */
 const DEEP = 200;
-/** Sorting so many takes 5 ms, a walk along all of an index with 100,000 entries 9. */
-const FEW = 10_000;
-
-/** Counting costs about half of a walk along all of an index. */
-const NEAR_END = 0.6;
-const TOTAL_FOR_MS = 30_000;
-const MOST_TOTALS = 100;
+/** Sorting so many takes a millisecond; in an order's index they may be far apart. */
+const FEW = 2_000;
 
 const SQL = {
   byId: {
@@ -96,9 +94,11 @@ const SQL = {
 /** Reads of hosts. */
 @Injectable()
 export class HostListRepository {
-  private readonly totals = new Map<string, { total: number; until: number }>();
-
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly hostTotals: HostTotals,
+    private readonly cuts: HostCuts,
+  ) {}
 
   async find(id: number): Promise<HostRow | null> {
     const [row] = await this.database.query<HostRow>(SQL.byId, [id]);
@@ -116,18 +116,18 @@ export class HostListRepository {
   }
 
   /**
-   * One page. Its ids come from one index that is in the right order and holds what is filtered by, so that a page far
-   * down costs a walk along the index (8 ms for 100,000 hosts) and no look at the hosts on the way; rows are read for
-   * the page alone; where presence matters, rows are read on the way too. A text is looked for in one pass over the index that holds all
-   * texts; deep in a small team it costs less to sort the team, and so it does with a label.
+   * One page. Its ids come from one index that is in the right order and holds what is filtered by; a page far down costs a
+   * walk along it from the nearest cut, and no look at the hosts on the way; rows are read for the page alone. Where presence
+   * matters there are no cuts, and rows are read on the way too. A text is looked for in one pass over the index that holds all
+   * texts; a small team costs less to sort than to find in an order, and so does a label.
    */
   async page(filter: HostFilter, options: ListOptions): Promise<HostRow[]> {
     const key = ORDER_KEYS[options.orderKey ?? 'id'];
     if (!key) throw new Error(`no order key ${options.orderKey}`);
-    const sorted =
-      filter.match !== '' ||
-      filter.labelId !== null ||
-      (options.offset >= DEEP && (await this.areFew(filter.teams)));
+    const sorted = filter.match !== '' || filter.labelId !== null || (await this.areFew(filter.teams));
+    const isDeep = options.offset >= DEEP && options.after === null && isKnown(filter);
+    if (isDeep && !sorted && isListKey(key.sql) && !this.cuts.areBehind)
+      return this.deepPage(filter, key.sql, options);
     const { conditions, values } = conditionsOf(filter, sorted ? 'by team' : 'in order');
     if (options.after !== null) {
       const parameter = `$${values.push(options.after)}`;
@@ -139,42 +139,53 @@ export class HostListRepository {
     const found = `SELECT id, ${key.sql} AS key FROM hosts ${where(conditions)}`;
     // OFFSET 0 keeps the planner from walking in order, with a look at each host.
     const matching = sorted ? `SELECT * FROM (${found} OFFSET 0) found` : found;
-    const fromEnd = !sorted && options.after === null && (await this.isNearEnd(filter, options.offset));
-    const direction = options.descending === fromEnd ? 'ASC' : 'DESC';
+    const direction = options.descending ? 'DESC' : 'ASC';
     const order = key.sql === 'id' ? `id ${direction}` : `key ${direction}, id ${direction}`;
-    // From the end it takes the exact number of all, counted in the same statement: still less than walking to where the page begins.
-    const slice = fromEnd
-      ? `LIMIT greatest(0, least(${limit}, (SELECT total FROM n) - ${offset})) OFFSET greatest(0, (SELECT total FROM n) - ${offset} - ${limit})`
-      : `LIMIT ${limit} OFFSET ${offset}`;
-    const text = `WITH ${fromEnd ? `n AS MATERIALIZED (SELECT count(*)::int AS total FROM hosts ${where(conditions)}), ` : ''}
-      page AS MATERIALIZED (SELECT id, row_number() OVER () AS place FROM (${matching} ORDER BY ${order} ${slice}) p)
-      SELECT ${COLUMNS} FROM page JOIN hosts h ON h.id = page.id LEFT JOIN teams t ON t.id = h.team_id ORDER BY page.place ${fromEnd ? 'DESC' : 'ASC'}`;
-    return this.database.query(named('host_page', text), values);
+    return this.rowsOf('', `${matching} ORDER BY ${order} LIMIT ${limit} OFFSET ${offset}`, 'ASC', values);
   }
 
-  /** Whether an offset lies so far down that it is nearer from the end, a count included. The number need not be of today. */
-  private async isNearEnd(filter: HostFilter, offset: number): Promise<boolean> {
-    if (offset < DEEP) return false;
-    const key = JSON.stringify(filter);
-    let known = this.totals.get(key);
-    if (known === undefined || performance.now() > known.until) {
-      if (this.totals.size >= MOST_TOTALS) this.totals.clear();
-      known = { total: await this.count(filter), until: performance.now() + TOTAL_FOR_MS };
-      this.totals.set(key, known);
-    }
-    return offset > known.total * NEAR_END;
+  /** From the last cut before the page; in descending order the page is the same, its offset counted from the end. */
+  private deepPage(filter: HostFilter, key: ListKey, options: ListOptions): Promise<HostRow[]> {
+    const { conditions, values } = conditionsOf(filter, 'in order');
+    const teams = filter.teams === null ? null : `$${values.push(filter.teams)}`;
+    const [limit, offset] = [`$${values.push(options.limit)}::int`, `$${values.push(options.offset)}::int`];
+    const wanted = options.descending
+      ? `SELECT greatest(0, total - ${offset} - ${limit}) AS first, greatest(0, least(${limit}, total - ${offset})) AS hosts FROM (${totalOfHosts(teams)}) n`
+      : `SELECT ${offset} AS first, ${limit} AS hosts`;
+    const host = orderOf(key, 'id').map(({ column }) => column);
+    const cut = orderOf(key, 'host_id').map(
+      ({ column, least }) => `coalesce((SELECT ${column} FROM start), ${least})`,
+    );
+    conditions.push(`(${host.join(', ')}) > (${cut.join(', ')})`);
+    return this.rowsOf(
+      `wanted AS MATERIALIZED (${wanted}),
+       start AS MATERIALIZED (${startOfWalk(key, '(SELECT first FROM wanted)', teams)}),`,
+      `SELECT id FROM hosts ${where(conditions)} ORDER BY ${host.join(', ')}
+       LIMIT (SELECT hosts FROM wanted) OFFSET (SELECT first FROM wanted) - coalesce((SELECT before FROM start), 0)`,
+      options.descending ? 'DESC' : 'ASC',
+      values,
+    );
+  }
+
+  /** @param found SQL: the ids of the page; @param by what stands before it in the statement */
+  private rowsOf(
+    by: string,
+    found: string,
+    direction: 'ASC' | 'DESC',
+    values: readonly unknown[],
+  ): Promise<HostRow[]> {
+    const text = `WITH ${by} page AS MATERIALIZED (SELECT id, row_number() OVER () AS place FROM (${found}) p)
+      SELECT ${COLUMNS} FROM page JOIN hosts h ON h.id = page.id LEFT JOIN teams t ON t.id = h.team_id ORDER BY page.place ${direction}`;
+    return this.database.query(named('host_page', text), values);
   }
 
   /** Whether these teams have so few hosts together that sorting them is cheap. */
   private async areFew(teams: readonly number[] | null): Promise<boolean> {
-    if (teams === null) return false;
-    const { conditions, values } = conditionsOf({ teams, status: null, match: '', labelId: null });
-    const text = `SELECT count(*) <= ${FEW} AS few FROM (SELECT id FROM hosts ${where(conditions)} LIMIT ${FEW + 1}) bounded`;
-    const [row] = await this.database.query<{ few: boolean }>(named('hosts_few', text), values);
-    return row?.few ?? false;
+    return teams !== null && (await this.hostTotals.of(teams)) <= FEW;
   }
 
   async count(filter: HostFilter): Promise<number> {
+    if (isKnown(filter)) return this.hostTotals.of(filter.teams);
     const { conditions, values } = conditionsOf(filter);
     const text = `SELECT count(*)::int AS count FROM hosts ${where(conditions)}`;
     const [row] = await this.database.query<{ count: number }>(named('host_count', text), values);
@@ -217,6 +228,11 @@ function conditionsOf(
       `EXISTS (SELECT 1 FROM label_membership m WHERE m.label_id = $${values.push(labelId)} AND m.host_id = hosts.id)`,
     );
   return { conditions, values };
+}
+
+/** Whether nothing but teams is asked for: how many hosts those have need not be counted. */
+function isKnown({ status, match, labelId }: HostFilter): boolean {
+  return status === null && match === '' && labelId === null;
 }
 
 function where(conditions: readonly string[]): string {

@@ -82,12 +82,24 @@ export class Host {
   @Column({ type: 'boolean', name: 'scripts_enabled', nullable: true })
   scriptsEnabled!: boolean | null;
 
+  /** Its agent masks output, ends runs by their output, and writes no secret down; older ones would ignore that they are to. */
+  @Column({ type: 'boolean', name: 'keeps_secrets', default: false })
+  keepsSecrets!: boolean;
+
   @Column({ type: 'integer', name: 'parallel_slots', default: 4 })
   parallelSlots!: number;
 
   /** SHA-256 of the node key. */
   @Column({ type: 'bytea', name: 'node_key_hash' })
   nodeKeyHash!: Buffer;
+
+  /** The agent's public key, 32 bytes: who has its private half enrolls again as this host. null: none is known yet. */
+  @Column({ type: 'bytea', name: 'agent_key', nullable: true })
+  agentKey!: Buffer | null;
+
+  /** Until then its machine may enroll again without the key, once. null: nobody has allowed it. */
+  @Column({ type: 'timestamptz', name: 'reenroll_until', nullable: true })
+  reenrollUntil!: Date | null;
 
   /** The agent's journal at its last hello: outcomes of attempts sent to another one are unknown. */
   @Column({ type: 'uuid', name: 'journal_id', nullable: true })

@@ -29,7 +29,9 @@ export interface HostQuery {
   readonly labelId?: number | null | undefined;
 }
 
-const RUNNABLE = `SELECT id, scripts_enabled AS "scriptsEnabled", online, team_id AS "teamId", facts->>'platform' AS platform FROM hosts`;
+/** Columns of a RunnableHost, for statements with `h` as the host. */
+export const RUNNABLE_COLUMNS = `h.id, h.scripts_enabled AS "scriptsEnabled", h.online, h.team_id AS "teamId", h.facts->>'platform' AS platform`;
+const RUNNABLE = `SELECT ${RUNNABLE_COLUMNS} FROM hosts h`;
 
 const SQL = {
   runnable: { name: 'host_runnable', text: `${RUNNABLE} WHERE id = $1` },

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { type DataSource } from 'typeorm';
 import { connectDatabase, Database, dataSourceOptions } from '#libs/platform/database/index';
 import { createTestDatabase, type TestDatabase } from '#libs/testing/index';
+import { HostCuts } from './cuts/host-cuts.repository.js';
 import { HostListRepository } from './host-list.repository.js';
+import { HostTotals } from './host-totals.repository.js';
 import { BuiltinLabel, isBuiltin } from './labels/builtin-labels.js';
 import { LabelMembership } from './labels/label-membership.service.js';
 import { LabelsRepository } from './labels/labels.repository.js';
@@ -33,7 +35,11 @@ beforeAll(async () => {
   dataSource = await connectDatabase(dataSourceOptions(testDatabase.url, []));
   database = new Database(dataSource);
   membership = new LabelMembership(database);
-  targets = new TargetsService(database, new HostListRepository(database), new LabelsRepository(database));
+  targets = new TargetsService(
+    database,
+    new HostListRepository(database, new HostTotals(database), new HostCuts(database)),
+    new LabelsRepository(database),
+  );
   await dataSource.query(`INSERT INTO teams (name) VALUES ('Red'), ('Green'), ('Blue')`);
   await dataSource.query(
     `INSERT INTO labels (name, membership_type) SELECT 'custom ' || n, 'manual' FROM generate_series(1, ${CUSTOM.length}) n`,

@@ -35,6 +35,7 @@ const DEFAULTS: ConnectionFields = {
   outputCapBytes: null,
   allowedClientArgs: null,
   allowedEnv: [],
+  env: {},
 };
 
 /** The names of the fields outside. */
@@ -64,10 +65,12 @@ export const FIELD_NAMES = {
   outputCapBytes: 'output_cap_bytes',
   allowedClientArgs: 'allowed_client_args',
   allowedEnv: 'allowed_env',
+  env: 'env',
 } as const satisfies Record<keyof ConnectionFields, keyof ModifyConnectionDto>;
 
 const KEYS = Object.keys(FIELD_NAMES) as (keyof ConnectionFields)[];
 const MAX_TAGS = 10;
+const MAX_VARIABLES = 100;
 const MAX_TIMEOUT_SECONDS = 604_800;
 const MAX_OUTPUT_BYTES = 4_294_967_296;
 
@@ -137,9 +140,24 @@ export function checkFields(fields: ConnectionFields): void {
   for (const name of fields.allowedEnv)
     if (!/^(\*|[A-Za-z_][A-Za-z0-9_]*)$/.test(name) || name.startsWith('MUSTER_'))
       check('allowedEnv', false, 'must be names of variables, not of MUSTER_*, or *');
+  const variable = variableProblem(fields.env);
+  if (variable !== null) check('env', false, variable);
   const tag = tagProblem(fields.connectionTags);
   if (tag !== null) check('connectionTags', false, tag);
   if (problems.length > 0) throw new DomainError('invalid', problems);
+}
+
+/** Never quotes a value. */
+function variableProblem(env: Readonly<Record<string, unknown>>): string | null {
+  const entries = Object.entries(env);
+  if (entries.length > MAX_VARIABLES) return `must be at most ${MAX_VARIABLES}`;
+  for (const [name, value] of entries) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) || name.startsWith('MUSTER_'))
+      return 'must have names of variables (letters, digits, underscores), not of MUSTER_*';
+    if (typeof value !== 'string' || value.length > 4_096 || value.includes('\0'))
+      return 'must have values of at most 4096 characters';
+  }
+  return null;
 }
 
 function tagProblem(tags: Readonly<Record<string, unknown>>): string | null {

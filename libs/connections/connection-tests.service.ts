@@ -1,28 +1,44 @@
 import { Injectable } from '@nestjs/common';
-import { type Caller } from '#libs/platform/auth/index';
+import { type Caller, may } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { type AgentState, ConnectionAgents } from './connection-agents.js';
+import { ConnectionProbes } from './connection-probes.js';
 import { commandOf } from './connection-view.js';
 import { type ConnectionRow, ConnectionsRepository } from './connections.repository.js';
-import { visible } from './connections.service.js';
+import { ConnectionsService, visible } from './connections.service.js';
 import { ConnectionSecrets } from './secrets/connection-secrets.repository.js';
+import { probeOf } from './subtypes.js';
 
-/** Whether a session through a connection could start: everything that can be said without running anything. */
+/** Whether a session through a connection would work. */
 @Injectable()
 export class ConnectionTests {
   constructor(
     private readonly connections: ConnectionsRepository,
+    private readonly sessions: ConnectionsService,
     private readonly agents: ConnectionAgents,
     private readonly secrets: ConnectionSecrets,
+    private readonly probes: ConnectionProbes,
   ) {}
 
-  /** @throws DomainError not_found; refused: why no session could start */
+  /**
+   * Says what can be said without running anything; then runs the command of its subtype with an input that changes nothing. A
+   * command of one's own is not run, unless it is a database's: nobody knows what it does. Nor is anything that needs an approval.
+   * @throws DomainError not_found; refused: why no session works
+   */
   async test(caller: Caller, nameOrId: string): Promise<void> {
     const row = visible(caller, nameOrId, await this.connections.find(nameOrId));
     await this.secrets.open(row.id);
     const [state = null] = await this.agents.states([row]);
-    const problem = problemOf(row, state);
+    const problem = problemOf(row, state) ?? (await this.problemOfRun(caller, row));
     if (problem !== null) throw new DomainError('refused', problem);
+  }
+
+  private async problemOfRun(caller: Caller, row: ConnectionRow): Promise<string | null> {
+    const script = row.reviewers.length > 0 ? null : probeOf(row);
+    if (script === null || !may(caller, 'session:execute', row.teamId)) return null;
+    const connection = await this.sessions.forSession(caller, row.id);
+    const problem = await this.probes.problemOf(caller, connection, script);
+    return problem === null ? null : `connection ${row.name} does not work: ${problem}`;
   }
 }
 

@@ -47,6 +47,7 @@ export function toConnectionDto(row: ConnectionRow, agent: AgentState | null): C
     output_cap_bytes: row.outputCapBytes,
     allowed_client_args: row.allowedClientArgs,
     allowed_env: row.allowedEnv,
+    env: row.env,
     managed_by: null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

@@ -135,6 +135,10 @@ export class Connection {
   @Column({ type: 'text', name: 'allowed_env', array: true, default: '{}' })
   allowedEnv!: string[];
 
+  /** Variables that are no secrets. */
+  @Column({ type: 'jsonb', default: {} })
+  env!: Record<string, string>;
+
   @Column({ type: 'timestamptz', name: 'secrets_updated_at', nullable: true })
   secretsUpdatedAt!: Date | null;
 

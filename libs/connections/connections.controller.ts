@@ -1,11 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
-  ApiConflictResponse,
   ApiCreatedResponse,
   ApiExtraModels,
   ApiNoContentResponse,
-  ApiNotFoundResponse,
   ApiOkResponse,
   ApiParam,
   ApiTags,
@@ -13,7 +11,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { HoopErrorDto } from '#libs/platform/http/index';
+import { HoopErrorDto, refusals } from '#libs/platform/http/index';
 import { ConnectionTests } from './connection-tests.service.js';
 import {
   ConnectionDto,
@@ -29,8 +27,11 @@ import { TestGuardRailsDto, TestedGuardRailsDto } from './guardrails/guard-rails
 import { GuardRailsService } from './guardrails/guard-rails.service.js';
 
 const NAME = { name: 'nameOrID', description: 'Name or id of the connection.' };
-const NOT_FOUND = { type: HoopErrorDto, description: 'No such connection.' };
-const INVALID = { type: HoopErrorDto, description: 'A field breaks a rule.' };
+const Refuses = refusals(HoopErrorDto, {
+  missing: 'No such connection.',
+  conflict: 'There is a connection of this name.',
+  invalid: 'A field breaks a rule.',
+});
 
 /** hoop's connections: named recipes for sessions. */
 @ApiTags('Connections')
@@ -71,8 +72,7 @@ export class ConnectionsController {
   @Post()
   @Allow('connection:write')
   @ApiCreatedResponse({ type: ConnectionDto })
-  @ApiConflictResponse({ type: HoopErrorDto, description: 'There is a connection of this name.' })
-  @ApiUnprocessableEntityResponse(INVALID)
+  @Refuses('conflict', 'invalid')
   create(@CurrentCaller() caller: Caller, @Body() dto: CreateConnectionDto): Promise<ConnectionDto> {
     return this.connections.create(caller, dto);
   }
@@ -82,7 +82,7 @@ export class ConnectionsController {
   @Allow('connection:read')
   @ApiParam(NAME)
   @ApiOkResponse({ type: ConnectionDto })
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   get(@CurrentCaller() caller: Caller, @Param('nameOrID') nameOrId: string): Promise<ConnectionDto> {
     return this.connections.get(caller, nameOrId);
   }
@@ -96,8 +96,7 @@ export class ConnectionsController {
   @Allow('connection:write')
   @ApiParam(NAME)
   @ApiOkResponse({ type: ConnectionDto })
-  @ApiNotFoundResponse(NOT_FOUND)
-  @ApiUnprocessableEntityResponse(INVALID)
+  @Refuses('missing', 'invalid')
   replace(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,
@@ -111,8 +110,7 @@ export class ConnectionsController {
   @Allow('connection:write')
   @ApiParam(NAME)
   @ApiOkResponse({ type: ConnectionDto })
-  @ApiNotFoundResponse(NOT_FOUND)
-  @ApiUnprocessableEntityResponse(INVALID)
+  @Refuses('missing', 'invalid')
   modify(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,
@@ -127,18 +125,23 @@ export class ConnectionsController {
   @Allow('connection:write')
   @ApiParam(NAME)
   @ApiNoContentResponse()
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   remove(@CurrentCaller() caller: Caller, @Param('nameOrID') nameOrId: string): Promise<void> {
     return this.connections.remove(caller, nameOrId);
   }
 
-  /** Say whether a session through a connection could start */
+  /**
+   * Test a connection
+   *
+   * Looks whether a session could start; then runs the command of its subtype with an input that changes nothing (`SELECT 1`, or none). A
+   * command of its own is run for databases alone, and nothing where somebody has to approve.
+   */
   @Get(':nameOrID/test')
   @Allow('connection:read')
   @ApiParam(NAME)
   @ApiOkResponse({ type: ConnectionTestDto })
-  @ApiNotFoundResponse(NOT_FOUND)
-  @ApiUnprocessableEntityResponse({ type: HoopErrorDto, description: 'None could, and why.' })
+  @Refuses('missing')
+  @ApiUnprocessableEntityResponse({ type: HoopErrorDto, description: 'None works, and why.' })
   async test(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,
@@ -153,7 +156,7 @@ export class ConnectionsController {
   @Allow('connection:read')
   @ApiParam(NAME)
   @ApiOkResponse({ type: TestedGuardRailsDto })
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   testGuardRails(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,

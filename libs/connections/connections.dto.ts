@@ -173,6 +173,15 @@ class ConnectionFieldsDto {
   /** Names of variables that a session may bring; `*`: any. */
   @Texts(100, 128)
   allowed_env?: string[] | null;
+
+  /**
+   * Variables that are no secrets: shown, and not masked in output. A secret of the same name wins. Among the secrets too, what says where
+   * something is and as whom (HOST, PORT, USER, DB… with values that look it) is not masked.
+   */
+  @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
+  @IsOptional()
+  @IsObject()
+  env?: Record<string, string> | null;
 }
 
 /** What is absent stays as it is. */
@@ -278,6 +287,8 @@ export class ConnectionDto {
   @ApiProperty({ type: 'string', isArray: true, nullable: true })
   allowed_client_args!: string[] | null;
   allowed_env!: string[];
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
+  env!: Record<string, string>;
   @ApiProperty({ type: 'string', nullable: true })
   managed_by!: string | null;
   created_at!: string;

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { containing, Database, type Transaction } from '#libs/platform/database/index';
 import { isUuid } from '#libs/platform/http/index';
 import { type Connection } from './connection.entity.js';
-import { type ConnectionFields } from './connection-fields.js';
+import { type ConnectionFields, FIELD_NAMES } from './connection-fields.js';
 import { type ConnectionFilter, type Page } from './connection-list.js';
 
 /** A connection with the names of what hangs on it. */
@@ -14,33 +14,11 @@ export type ConnectionRow = ConnectionFields &
     readonly guardRails: readonly string[];
   };
 
-const FIELD_COLUMNS = {
-  type: 'type',
-  subtype: 'subtype',
-  command: 'command',
+const FIELD_COLUMNS: Readonly<Record<keyof ConnectionFields, string>> = {
+  ...FIELD_NAMES,
   agent: 'agent',
-  teamId: 'team_id',
-  resourceName: 'resource_name',
-  accessModeExec: 'access_mode_exec',
-  accessModeConnect: 'access_mode_connect',
-  accessModeRunbooks: 'access_mode_runbooks',
-  accessSchema: 'access_schema',
-  reviewers: 'reviewers',
-  minReviewApprovals: 'min_review_approvals',
-  forceApproveGroups: 'force_approve_groups',
-  accessMaxDuration: 'access_max_duration',
-  redactEnabled: 'redact_enabled',
-  redactTypes: 'redact_types',
-  maskTypes: 'mask_types',
-  attributes: 'attributes',
-  connectionTags: 'connection_tags',
-  tags: 'tags',
-  mandatoryMetadataFields: 'mandatory_metadata_fields',
   timeoutSeconds: 'timeout_seconds',
-  outputCapBytes: 'output_cap_bytes',
-  allowedClientArgs: 'allowed_client_args',
-  allowedEnv: 'allowed_env',
-} as const satisfies Record<keyof ConnectionFields, string>;
+};
 const KEYS = Object.keys(FIELD_COLUMNS) as (keyof ConnectionFields)[];
 const COLUMNS = Object.values(FIELD_COLUMNS);
 
@@ -146,7 +124,9 @@ export class ConnectionsRepository {
 }
 
 function valuesOf(fields: ConnectionFields): unknown[] {
-  return KEYS.map((key) => (key === 'connectionTags' ? JSON.stringify(fields[key]) : fields[key]));
+  return KEYS.map((key) =>
+    key === 'connectionTags' || key === 'env' ? JSON.stringify(fields[key]) : fields[key],
+  );
 }
 
 function conditionsOf(

@@ -108,12 +108,23 @@ export class ConnectionsService {
    * @throws DomainError invalid_unknown, in hoop's words; for one that the caller may not use as well
    */
   async forSession(caller: Caller, nameOrId: string): Promise<ConnectionForRun> {
-    const row = await this.connections.find(nameOrId);
+    // No name holds a NUL, and PostgreSQL's text cannot.
+    const row = nameOrId.includes('\0') ? null : await this.connections.find(nameOrId);
     if (!row || !may(caller, 'session:execute', row.teamId))
       throw new DomainError('invalid_unknown', {
         name: 'connection',
         reason: `connection ${shortened(nameOrId)} not found`,
       });
+    return this.forRun(row);
+  }
+
+  /** For an order of a session that was started through it; null: it is gone. */
+  async forOrder(id: string): Promise<ConnectionForRun | null> {
+    const row = await this.connections.find(id);
+    return row && this.forRun(row);
+  }
+
+  private async forRun(row: ConnectionRow): Promise<ConnectionForRun> {
     const rules = await this.rules.rulesOf(row);
     return toConnectionForRun(row, rules, () => this.secrets.open(row.id));
   }

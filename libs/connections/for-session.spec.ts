@@ -95,8 +95,9 @@ it('hands out what a session has to know, and the secrets when they are opened',
     guardrails: [{ guardRail: 'everybody', side: 'input', number: 1, words: ['x'], message: 'no x' }],
   });
   expect(JSON.stringify(rest)).not.toContain('hunter2');
-  const { env, files } = await open();
-  expect(env).toEqual({ HOST: 'db', PASS: 'hunter2', PGHOST: 'db', PGPASSWORD: 'hunter2' });
+  const { env, files, plain } = await open();
+  expect(env).toEqual({ PASS: 'hunter2', PGPASSWORD: 'hunter2' });
+  expect(plain).toEqual({ HOST: 'db', PGHOST: 'db' });
   expect(files).toEqual({ CA: Buffer.from('\0') });
 });
 

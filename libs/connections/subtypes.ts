@@ -12,6 +12,8 @@ interface Subtype {
   readonly type: ConnectionType;
   /** Reads the session's script from its standard input; names no secret: arguments are seen by everybody on the host. */
   readonly command: readonly string[];
+  /** An input that tells whether it works and changes nothing; default: none at all. */
+  readonly probe?: string;
   /** What hoop calls a variable, and what this client calls it. */
   readonly env?: Readonly<Record<string, string>>;
   /** A file of options for a client that takes no password from the environment. */
@@ -23,6 +25,7 @@ const shell = (line: string, name: string): string[] => ['/bin/sh', '-c', line, 
 
 const POSTGRES: Subtype = {
   type: 'database',
+  probe: 'SELECT 1;\n',
   command: ['psql', '-X', '-v', 'ON_ERROR_STOP=1', '-A', '-F', '\t', '-P', 'pager=off'],
   env: {
     HOST: 'PGHOST',
@@ -35,11 +38,13 @@ const POSTGRES: Subtype = {
 };
 const MYSQL: Subtype = {
   type: 'database',
+  probe: 'SELECT 1;\n',
   command: shell('exec mysql --defaults-extra-file="$MYSQL_OPTIONS_FILE" --batch "$@"', 'mysql'),
   file: (env) => ({ name: 'MYSQL_OPTIONS_FILE', text: mysqlOptions(env) }),
 };
 const SQLITE: Subtype = {
   type: 'database',
+  probe: 'SELECT 1;\n',
   command: shell(
     `{ printf '.open "%s"\\n' "\${SQLITE_DATABASE:-\${DB:-:memory:}}"; cat; } | sqlite3 -bail -batch "$@"`,
     'sqlite3',
@@ -59,6 +64,7 @@ const SUBTYPES: Readonly<Record<string, Subtype>> = {
   sqlite3: SQLITE,
   mssql: {
     type: 'database',
+    probe: 'SELECT 1\nGO\n',
     command: ['sqlcmd', '-b', '-r', '-W', '-s', '\t', '-i', '/dev/stdin'],
     env: { HOST: 'SQLCMDSERVER', USER: 'SQLCMDUSER', PASS: 'SQLCMDPASSWORD', DB: 'SQLCMDDBNAME' },
   },
@@ -75,6 +81,7 @@ const SUBTYPES: Readonly<Record<string, Subtype>> = {
   },
   oracledb: {
     type: 'database',
+    probe: 'SELECT 1 FROM dual;\n',
     command: shell(
       `{ printf 'connect "%s"/"%s"@//%s:%s/%s\\n' "$USER" "$PASS" "$HOST" "\${PORT:-1521}" "\${SID:-$DB}"; cat; } | sqlplus -s /nolog "$@"`,
       'sqlplus',
@@ -82,6 +89,7 @@ const SUBTYPES: Readonly<Record<string, Subtype>> = {
   },
   redis: {
     type: 'database',
+    probe: 'PING\n',
     command: shell('exec redis-cli -h "${HOST:-127.0.0.1}" -p "${PORT:-6379}" "$@"', 'redis-cli'),
     env: { PASS: 'REDISCLI_AUTH' },
   },
@@ -99,6 +107,22 @@ const SUBTYPES: Readonly<Record<string, Subtype>> = {
 /** The command of a connection that names none; empty: there is none for this subtype. */
 export function defaultCommand(subtype: string): readonly string[] {
   return find(subtype)?.command ?? [];
+}
+
+/**
+ * What can be given to a connection's command to see whether it works; null: nobody knows what it would do, so it is not run.
+ * @param recipe `command` empty: that of the subtype
+ */
+export function probeOf(recipe: {
+  readonly type: string;
+  readonly subtype: string;
+  readonly command: readonly string[];
+}): string | null {
+  const known = find(recipe.subtype);
+  if (!known) return null;
+  const own = recipe.command.length > 0 && JSON.stringify(recipe.command) !== JSON.stringify(known.command);
+  if (own && (recipe.type !== 'database' || known.probe === undefined)) return null;
+  return known.probe ?? '';
 }
 
 /** What is stored for a connection, as its client wants it: variables under the names that the client reads, too. */

@@ -19,6 +19,7 @@ export function toExecutionDto(execution: ExecutionRow, targets: readonly Target
     created_at: execution.created_at.toISOString(),
     expires_at: execution.expires_at?.toISOString() ?? null,
     content_sha256: execution.content_sha256.toString('hex'),
+    review: execution.options.review ?? null,
     rollout: execution.rollout && toRolloutDto(execution.rollout),
     counts,
     targets: targets.map(toTargetDto),

@@ -25,6 +25,14 @@ export interface RunOptions {
   user?: string;
   /** The saved script's name when it was asked for. */
   script_name?: string;
+  /** A run of this script instance. */
+  instance?: {
+    id: number;
+    name: string;
+    script_id: number;
+    /** What the agent started it for; absent: a person did. */
+    trigger?: { type: 'xpath' | 'schedule'; setting: string };
+  };
   /** Asked for on many hosts at once, as Fleet's batch. */
   batch?: true;
   /** Of a batch: the team that the script belonged to; absent: to none. */
@@ -43,6 +51,10 @@ export interface RunOptions {
   rollout?: RolloutDto;
   /** Uuid of the execution that this repeats. */
   retry_of?: string;
+  /** People have signed the request: its statement stands beside it. */
+  signed?: true;
+  /** Id of the review that it waits or waited for. */
+  review?: string;
 }
 
 /** One request to run something, on one or more hosts; frozen when it is made. */

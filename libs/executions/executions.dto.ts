@@ -142,6 +142,9 @@ export class ExecutionDto {
   created_at!: string;
   expires_at!: string | null;
   content_sha256!: string;
+  /** Id of the review that it waits or waited for (`/api/reviews/{id}`); null: nobody has to approve it. */
+  @ApiProperty({ type: 'string', format: 'uuid', nullable: true })
+  review!: string | null;
   /** In which waves it spreads over its hosts, and how far it has come; null: over all of them at once. */
   @ApiProperty({ type: RolloutStateDto, nullable: true })
   rollout!: RolloutStateDto | null;

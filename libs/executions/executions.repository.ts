@@ -113,6 +113,11 @@ const SQL = {
     name: 'targets_of_executions',
     text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = ANY($1::bigint[]) AND ($2::int[] IS NULL OR h.team_id = ANY($2)) ORDER BY t.id`,
   },
+  // In no order: sorting would read all of them.
+  some: {
+    name: 'targets_some',
+    text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.execution_id = $1 AND ($2::int[] IS NULL OR h.team_id = ANY($2)) LIMIT $3`,
+  },
   target: {
     name: 'target_by_uuid',
     text: `SELECT ${TARGET} FROM targets t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.uuid = $1`,
@@ -180,6 +185,12 @@ export class ExecutionsRepository {
   /** In order of their ids. */
   targets(executionIds: readonly string[], scope: Scope = null): Promise<TargetRow[]> {
     return this.database.query(SQL.targets, [executionIds, scope]);
+  }
+
+  /** The targets in order of their ids, when there are at most so many; otherwise null. */
+  async fewTargets(executionId: string, scope: Scope, most: number): Promise<TargetRow[] | null> {
+    const rows = await this.database.query<TargetRow>(SQL.some, [executionId, scope, most + 1]);
+    return rows.length > most ? null : rows.sort((a, b) => Number(a.id) - Number(b.id));
   }
 
   async target(uuid: string): Promise<TargetRow | null> {

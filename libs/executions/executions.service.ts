@@ -79,12 +79,16 @@ export class ExecutionsService {
     scope: Scope = null,
   ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(Math.round(seconds * 1000));
-    let targets: TargetRow[] = [];
+    let many = false;
     const until = signal ? AbortSignal.any([limit, signal]) : limit;
     for await (const _ of this.nudges.changes(executionId, until, first)) {
+      const few: TargetRow[] | null = many
+        ? null
+        : await this.repository.fewTargets(executionId, scope, FEW_TARGETS);
+      many = few === null;
       // Of thousands of targets the rows are read once, at the end.
-      if (targets.length > FEW_TARGETS && (await this.repository.isMoving(executionId, scope))) continue;
-      targets = await this.repository.targets([executionId], scope);
+      if (many && (await this.repository.isMoving(executionId, scope))) continue;
+      const targets = few ?? (await this.repository.targets([executionId], scope));
       const open = targets.filter(isOpen);
       if (open.length === 0) return targets;
       const waiting = open.every(({ state }) => state === 'ready');
@@ -134,6 +138,11 @@ export class ExecutionsService {
     signal: AbortSignal,
   ): Promise<AsyncGenerator<OutputDto>> {
     return this.pages(await this.wanted(caller, uuid, query), Number(query.after ?? 0), signal);
+  }
+
+  /** As `follow`, for whoever is known to be allowed to read all of it. */
+  followAll(executionId: string, after: number, signal: AbortSignal): AsyncGenerator<OutputDto> {
+    return this.pages({ executionId, targetId: null, stream: null, scope: null }, after, signal);
   }
 
   private async wanted(caller: Caller, uuid: string, query: OutputQueryDto): Promise<Wanted> {

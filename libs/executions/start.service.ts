@@ -1,21 +1,30 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Lane, type ReasonCode } from '#libs/protocol/index';
-import { Audit, doneBy } from '#libs/platform/audit/index';
+import { type ReasonCode } from '#libs/protocol/index';
+import { doneBy } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
-import { Database, refusal, type Transaction, violated } from '#libs/platform/database/index';
+import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
+import { type ApprovalAsked, ParkingService } from './approvals/parking.service.js';
+import { type NewReview } from './approvals/reviews.repository.js';
 import { DispatcherService, ONE_SERIAL_IN_FLIGHT } from './dispatch/dispatcher.service.js';
-import { recordEnds } from './dispatch/ends.js';
 import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
+import {
+  type Beginning,
+  type Entered,
+  EntryRefused,
+  LedgerEntries,
+  type LedgerEntry,
+} from './ledger-entries.repository.js';
 import { Nudges } from './results/nudges.js';
 import { opening, type Opening } from './rollout/opening.js';
 import { type RolloutPlan } from './rollout/plan.js';
 import { RolloutsService } from './rollout/rollouts.service.js';
 import { IN_FLIGHT_STATES, sqlList } from './states.js';
+import { type TargetLane } from './target.entity.js';
 
 /** Why nothing is started on a host. */
 export interface Unable {
@@ -28,7 +37,7 @@ export interface Unable {
 /** What is to be run; the dialect has checked its form. */
 export interface StartRequest {
   readonly kind: ExecutionKind;
-  readonly lane: Lane;
+  readonly lane: TargetLane;
   /** Script bytes, or the JSON of argv or shell line. */
   readonly content: Buffer;
   readonly stdin?: Buffer;
@@ -41,7 +50,15 @@ export interface StartRequest {
   readonly unable?: ReadonlyMap<number, Unable> | undefined;
   /** In which waves the hosts are reached, in the order of their ids; absent, or of one host: all at once. */
   readonly rollout?: RolloutPlan | undefined;
+  /** Hosts that it may move to while nothing has started: policies look at them, too. */
+  readonly mayMoveTo?: readonly number[] | undefined;
+  /** Whose approval it needs; beside that, policies may demand more. Absent: only what they demand. */
+  readonly approval?: ApprovalAsked | undefined;
+  /** Only for `StartService`: what it waits for. */
+  readonly parked?: NewReview | undefined;
   readonly timeoutSeconds: number;
+  /** Of one target; default: the setting. */
+  readonly outputCapBytes?: number | undefined;
   /** Between TERM and KILL. Default 10. */
   readonly graceSeconds?: number;
   /** From now; absent: never. */
@@ -57,6 +74,8 @@ export interface StartRequest {
   readonly refuseWhenBusy?: string;
   /** Refuse when the same saved script waits or runs on a host. */
   readonly refuseWhenQueued?: true;
+  /** What a dialect stores beside the execution, in its transaction: statements that find it by its uuid, and wait for nothing. */
+  readonly beside?: (tx: Transaction, executionUuid: string) => Promise<unknown>;
   /** What the audit record says of the request, when it is not `requested_<kind>`. */
   readonly record?: (executionUuid: string) => { act: string; details: Record<string, unknown> };
 }
@@ -67,6 +86,8 @@ export interface Started {
   readonly uuid: string;
   /** False when the idempotency key had been used for the same request. */
   readonly created: boolean;
+  /** Id of the review that it waits or waited for; null: nobody has to approve it. */
+  readonly review: string | null;
 }
 
 const DEFAULT_GRACE_SECONDS = 10;
@@ -77,24 +98,6 @@ const RACES = [ONE_SERIAL_IN_FLIGHT, IDEMPOTENCY];
 const ATTEMPTS = RACES.length + 1;
 
 const SQL = {
-  insertExecution: {
-    name: 'execution_insert',
-    text: `INSERT INTO executions (uuid, kind, requested_by, requested_by_email, content_sha256, stdin_sha256, options, timeout_seconds, grace_seconds,
-             output_cap_bytes, lease_seconds, expires_at, idempotency_key, request_digest, script_id)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12), $13, $14, $15) RETURNING id`,
-  },
-  // With one host the target's uuid is the execution's. What has a reason not to start has ended; what is of a later wave waits for it.
-  insertTargets: {
-    name: 'targets_insert',
-    text: `WITH inserted AS (
-             INSERT INTO targets (uuid, execution_id, host_id, script_id, lane, expires_at, state, reason, message, finished_at)
-             SELECT CASE WHEN cardinality($3::int[]) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, h.host_id, e.script_id, $2, e.expires_at,
-               h.state, h.reason, h.message, CASE WHEN h.reason IS NOT NULL THEN now() END
-             FROM executions e, unnest($3::int[], $4::text[], $5::text[], $6::text[]) AS h(host_id, state, reason, message) WHERE e.uuid = $1 ORDER BY h.host_id
-             RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
-           )
-           ${recordEnds('inserted')}`,
-  },
   // Requests for the same script on the same host take turns: the second sees what the first has stored.
   takeTurns: { name: 'script_turns', text: 'SELECT pg_advisory_xact_lock($1, $2)' },
   holdScript: {
@@ -108,22 +111,9 @@ const SQL = {
               OR EXISTS (SELECT 1 FROM targets WHERE host_id = $2 AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})
                 AND script_id IS NOT DISTINCT FROM $1)`,
   },
-  waiting: {
-    name: 'targets_waiting',
-    text: `SELECT refuse('full') FROM (SELECT 1 FROM targets WHERE host_id = ANY($1::int[]) AND lane = 'serial' AND state = 'queued'
-           GROUP BY host_id HAVING count(*) >= $2 LIMIT 1) full_queue`,
-  },
-  busy: {
-    name: 'targets_busy',
-    // Two questions, each with an index of its own: one for both would read the host's whole history. No EXISTS: of two of
-    // those the planner makes one look at all that waits or runs anywhere.
-    text: `SELECT refuse('busy') FROM unnest($1::int[]) AS h(id)
-           WHERE (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state = 'queued' LIMIT 1)
-              OR (SELECT true FROM targets WHERE host_id = h.id AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)}) LIMIT 1) LIMIT 1`,
-  },
   byKey: {
     name: 'execution_by_key',
-    text: 'SELECT id, uuid, request_digest FROM executions WHERE requested_by = $1 AND idempotency_key = $2',
+    text: `SELECT id, uuid, request_digest, options->>'review' AS review FROM executions WHERE requested_by = $1 AND idempotency_key = $2`,
   },
 };
 
@@ -135,10 +125,11 @@ export class StartService {
   constructor(
     private readonly database: Database,
     private readonly contents: ContentsService,
-    private readonly audit: Audit,
+    private readonly entries: LedgerEntries,
     private readonly nudges: Nudges,
     private readonly dispatcher: DispatcherService,
     private readonly rollouts: RolloutsService,
+    private readonly parking: ParkingService,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'outputCapBytes' | 'leaseSeconds'>,
   ) {}
 
@@ -147,8 +138,9 @@ export class StartService {
    * @throws DomainError conflict (the idempotency key stands for another request); invalid_conflict (queue full, busy, or the
    * script is queued already, or was changed at this moment)
    */
-  async start(caller: Caller, request: StartRequest): Promise<Started> {
-    const digest = request.idempotencyKey === undefined ? null : digestOf(request);
+  async start(caller: Caller, asked: StartRequest): Promise<Started> {
+    const digest = asked.idempotencyKey === undefined ? null : digestOf(asked);
+    const request = await this.parking.admit(asked);
     for (let attempt = 1; ; attempt++) {
       try {
         return attempt === 1
@@ -182,22 +174,35 @@ export class StartService {
     });
   }
 
-  /** Of several requests for one host at the same moment only one claims: the others would have to wait for it, and try again. */
+  /** Of several requests for a host at the same moment only one claims: the others would have to wait for it, and try again. */
   private async startAndClaim(
     caller: Caller,
     request: StartRequest,
     digest: Buffer | null,
   ): Promise<Started> {
-    const [hostId] = request.hostIds;
-    if (hostId === undefined || request.hostIds.length > 1 || request.unable || this.claiming.has(hostId)) {
+    const { hostIds, lane, parked } = request;
+    // One busy host of many would fail the claim of all.
+    if (parked || (lane === 'serial' && hostIds.length > 1) || hostIds.some((id) => this.claiming.has(id))) {
       return this.startOnce(caller, request, digest, false);
     }
-    this.claiming.add(hostId);
+    for (const id of hostIds) this.claiming.add(id);
     try {
-      return await this.startOnce(caller, request, digest, true);
+      const { scriptId, rollout, beside } = request;
+      // A key that was used before is a rare case, and found out by the index.
+      return scriptId === undefined && rollout === undefined && beside === undefined
+        ? await this.enterAlone(caller, request, digest)
+        : await this.startOnce(caller, request, digest, true);
     } finally {
-      this.claiming.delete(hostId);
+      for (const id of hostIds) this.claiming.delete(id);
     }
+  }
+
+  /** What needs to know nothing beforehand is one statement, and committed with it. */
+  private async enterAlone(caller: Caller, request: StartRequest, digest: Buffer | null): Promise<Started> {
+    const entry = entryOf(caller, request, digest, { claim: true, waves: null, settings: this.settings });
+    const { id, claimed } = await this.enter(this.database, request, entry);
+    this.sendOrWake(request.hostIds, claimed);
+    return { id, uuid: entry.uuid, created: true, review: null };
   }
 
   private startOnce(
@@ -215,14 +220,50 @@ export class StartService {
       if (known) return known;
       await this.hold(tx, request);
       const waves = openingOf(request);
-      const { started, claimed } = await this.insert(tx, caller, request, digest, claim, waves);
-      const hostIds = waves ? request.hostIds.filter((id) => id <= waves.uptoHost) : request.hostIds;
-      tx.afterCommit(() => {
-        if (claimed.length === 0) this.nudges.wake(hostIds);
-        else this.dispatcher.sendClaimed(claimed);
+      const entry = entryOf(caller, request, digest, { claim, waves, settings: this.settings });
+      const { parked } = request;
+      // Sent together: none needs another's result.
+      const entered = this.enter(tx, request, entry);
+      const said = Promise.all([
+        entered,
+        waves ? this.rollouts.begin(tx, entry.uuid, waves) : undefined,
+        parked ? this.parking.park(tx, caller, entry.uuid, parked) : undefined,
+        request.beside?.(tx, entry.uuid),
+      ]).catch(async (error: unknown) => {
+        // When entering fails, the rest fails for that alone, and may be heard of first.
+        await entered;
+        throw error;
       });
-      return started;
+      // A rollout may find out that it is halted before it has begun, and says so in this transaction.
+      if (!waves) tx.commitAlong();
+      const [{ id, claimed }] = await said;
+      const hostIds = waves ? request.hostIds.filter((host) => host <= waves.uptoHost) : request.hostIds;
+      tx.afterCommit(() => this.sendOrWake(hostIds, claimed));
+      return { id, uuid: entry.uuid, created: true, review: parked?.id ?? null };
     });
+  }
+
+  private async enter(
+    tx: Pick<Transaction | Database, 'query'>,
+    request: StartRequest,
+    entry: LedgerEntry,
+  ): Promise<Entered> {
+    const entered = await this.entries.enter(tx, entry).catch((error: unknown) => {
+      throw error instanceof EntryRefused ? refusedFor(request, error.why) : error;
+    });
+    if (entered.claimed.length > 0) {
+      for (const part of [entry.content, entry.stdin])
+        if (part) this.contents.remember(part.sha256, part.bytes);
+    }
+    return entered;
+  }
+
+  /** What is in flight leaves; hosts that were not free are looked at as soon as they are. */
+  private sendOrWake(hostIds: readonly number[], claimed: readonly OrderRow[]): void {
+    if (claimed.length > 0) this.dispatcher.sendClaimed(claimed);
+    if (claimed.length === hostIds.length) return;
+    const sent = new Set(claimed.map((row) => row.host_id));
+    this.nudges.wake(hostIds.filter((id) => !sent.has(id)));
   }
 
   private async findByKey(
@@ -232,15 +273,15 @@ export class StartService {
     digest: Buffer | null,
   ): Promise<Started | null> {
     if (digest === null) return null;
-    const [row] = await tx.query<{ id: string; uuid: string; request_digest: Buffer }>(SQL.byKey, [
-      caller.userId,
-      key,
-    ]);
+    const [row] = await tx.query<{ id: string; uuid: string; request_digest: Buffer; review: string | null }>(
+      SQL.byKey,
+      [caller.userId, key],
+    );
     if (!row) return null;
     if (!row.request_digest.equals(digest)) {
       throw new DomainError('conflict', 'this Idempotency-Key was used for another request; use a new key');
     }
-    return { id: row.id, uuid: row.uuid, created: false };
+    return { id: row.id, uuid: row.uuid, created: false, review: row.review };
   }
 
   private async takeTurn(tx: Transaction, request: StartRequest): Promise<void> {
@@ -262,98 +303,72 @@ export class StartService {
       reason: 'The script was changed or deleted at this moment. Look at it and try again.',
     });
   }
+}
 
-  private async insert(
-    tx: Transaction,
-    caller: Caller,
-    request: StartRequest,
-    digest: Buffer | null,
-    claim: boolean,
-    waves: Opening | null,
-  ): Promise<{ started: Started; claimed: OrderRow[] }> {
-    const { kind, lane, content, stdin, options = {}, hostIds, maxWaiting, refuseWhenBusy } = request;
-    const { contents, audit, settings } = this;
-    const stdinSha256 = stdin ? await contents.put(tx, stdin) : null;
-    const uuid = randomUUID();
-    const sha256 = digestOfContent(content);
-    const { userId, email } = caller;
-    const { act, details } = request.record?.(uuid) ?? {
-      act: `requested_${kind}`,
-      details: {
-        kind,
-        host_ids: hostIds.slice(0, 100),
-        hosts: hostIds.length,
-        script_name: options.script_name ?? '',
-        content_sha256: sha256.toString('hex'),
-      },
-    };
-    // Sent together: none of them needs the other's result.
-    const said = Promise.all([
-      maxWaiting === undefined || refuseWhenBusy !== undefined
-        ? []
-        : tx.query(SQL.waiting, [hostIds, maxWaiting]),
-      refuseWhenBusy === undefined ? [] : tx.query(SQL.busy, [hostIds]),
-      contents.put(tx, content),
-      tx.query<{ id: string }>(SQL.insertExecution, [
-        uuid,
-        kind,
-        userId,
-        email,
-        sha256,
-        stdinSha256,
-        JSON.stringify(options),
-        request.timeoutSeconds,
-        request.graceSeconds ?? DEFAULT_GRACE_SECONDS,
-        settings.outputCapBytes,
-        request.leaseSeconds ?? settings.leaseSeconds,
-        request.expiresInSeconds ?? null,
-        request.idempotencyKey ?? null,
-        digest,
-        request.scriptId ?? null,
-      ]),
-      claim && hostIds[0] !== undefined
-        ? this.dispatcher.place(tx, uuid, lane, hostIds[0])
-        : tx.query<OrderRow>(SQL.insertTargets, [
-            uuid,
-            lane,
-            hostIds,
-            hostIds.map((id) => firstState(id, request.unable?.get(id), waves)),
-            hostIds.map((id) => request.unable?.get(id)?.reason ?? null),
-            hostIds.map((id) => request.unable?.get(id)?.message ?? ''),
-          ]),
-      audit.record(tx, { ...doneBy(caller, act, details), executionUuid: uuid }),
-      waves ? this.rollouts.begin(tx, uuid, waves) : undefined,
-    ]);
-    // A rollout may find out that it is halted before it has begun, and says so in this transaction.
-    if (!waves) tx.commitAlong();
-    const [, , , [execution], claimed] = await said.catch((error: unknown) => {
-      throw refusedFor(request, refusal(error)) ?? error;
-    });
-    if (!execution) throw new Error('INSERT … RETURNING gave no row');
-    return { started: { id: execution.id, uuid, created: true }, claimed };
-  }
+/** The request as the ledger takes it, with what it begins with on each host. */
+function entryOf(
+  caller: Caller,
+  request: StartRequest,
+  requestDigest: Buffer | null,
+  how: { claim: boolean; waves: Opening | null; settings: Pick<Settings, 'outputCapBytes' | 'leaseSeconds'> },
+): LedgerEntry {
+  const { kind, content, stdin, options = {}, hostIds, unable, parked, refuseWhenBusy } = request;
+  const { claim, waves, settings } = how;
+  const uuid = randomUUID();
+  const sha256 = digestOfContent(content);
+  const { act, details } = request.record?.(uuid) ?? {
+    act: `requested_${kind}`,
+    details: {
+      kind,
+      host_ids: hostIds.slice(0, 100),
+      hosts: hostIds.length,
+      script_name: options.script_name ?? '',
+      content_sha256: sha256.toString('hex'),
+    },
+  };
+  return {
+    uuid,
+    kind,
+    lane: request.lane,
+    userId: caller.userId,
+    email: caller.email,
+    content: { sha256, bytes: content },
+    stdin: stdin ? { sha256: digestOfContent(stdin), bytes: stdin } : null,
+    options,
+    timeoutSeconds: request.timeoutSeconds,
+    graceSeconds: request.graceSeconds ?? DEFAULT_GRACE_SECONDS,
+    outputCapBytes: request.outputCapBytes ?? settings.outputCapBytes,
+    leaseSeconds: request.leaseSeconds ?? settings.leaseSeconds,
+    expiresInSeconds: request.expiresInSeconds ?? null,
+    idempotencyKey: request.idempotencyKey ?? null,
+    requestDigest,
+    scriptId: request.scriptId ?? null,
+    hostIds,
+    beginnings: unable || waves || parked ? hostIds.map((id) => beginningOf(id, request, waves)) : undefined,
+    claim,
+    maxWaiting: request.maxWaiting ?? null,
+    refuseWhenBusy: refuseWhenBusy !== undefined,
+    record: { ...doneBy(caller, act, details), executionUuid: uuid },
+  };
 }
 
 function openingOf({ rollout, hostIds, unable }: StartRequest): Opening | null {
   return rollout ? opening(rollout, hostIds, (id) => unable?.has(id) ?? false) : null;
 }
 
-/** What has a reason not to start has ended; what is of a later wave waits for it. */
-function firstState(
-  hostId: number,
-  unable: Unable | undefined,
-  waves: Opening | null,
-): 'queued' | 'ready' | 'failed_to_start' | 'denied' {
-  if (unable !== undefined) return unable.state ?? 'failed_to_start';
-  return waves && hostId > waves.uptoHost ? 'ready' : 'queued';
+/** What has a reason not to start has ended; what needs approval waits for that, what is of a later wave for its turn. */
+function beginningOf(hostId: number, request: StartRequest, waves: Opening | null): Beginning {
+  const unable = request.unable?.get(hostId);
+  if (unable !== undefined) {
+    const { state = 'failed_to_start', reason, message } = unable;
+    return { state, reason, message };
+  }
+  if (request.parked) return { state: 'waiting_approval', reason: null, message: '' };
+  return { state: waves && hostId > waves.uptoHost ? 'ready' : 'queued', reason: null, message: '' };
 }
 
-/** The error for a refusal that a statement found. */
-function refusedFor(
-  { maxWaiting, refuseWhenBusy }: StartRequest,
-  why: string | undefined,
-): DomainError | null {
-  if (why === undefined) return null;
+/** The error for a refusal that the statement found. */
+function refusedFor({ maxWaiting, refuseWhenBusy }: StartRequest, why: EntryRefused['why']): DomainError {
   const reason =
     why === 'busy' ? (refuseWhenBusy ?? '') : `cannot queue more than ${maxWaiting} scripts per host`;
   return new DomainError('invalid_conflict', { name: 'script_id', reason });

@@ -9,23 +9,37 @@ import {
   type Relation,
   Unique,
 } from 'typeorm';
-import { type Lane, type ReasonCode } from '#libs/protocol/index';
+import { type Lane, type ReasonCode, type StopFired } from '#libs/protocol/index';
 import { Execution } from './execution.entity.js';
 import { IN_FLIGHT_STATES, sqlList, TARGET_STATES, type TargetState, UNSENT_STATES } from './states.js';
+
+/**
+ * How runs on one host stand to each other. `instance`: a person's start of a script instance, one at a time of each; `triggered`: what the agent started by
+ * itself, and the server never has to.
+ */
+export type TargetLane = Lane | 'instance' | 'triggered';
 
 /** One host of an execution: where it stands, which attempt speaks for it, how it ended. */
 @Entity('targets')
 @Unique('targets_uuid', ['uuid'])
 @Unique('targets_execution_host', ['executionId', 'hostId'])
 @Check('targets_state', `state IN (${sqlList(TARGET_STATES)})`)
-@Check('targets_lane', `lane IN ('serial', 'parallel')`)
+@Check('targets_lane', `lane IN ('serial', 'parallel', 'instance', 'triggered')`)
 @Check('targets_attempt', `state NOT IN (${sqlList(IN_FLIGHT_STATES)}) OR attempt_id IS NOT NULL`)
 @Index('targets_one_serial_in_flight', ['hostId'], {
   unique: true,
   where: `lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)})`,
 })
+// Only what the server has ordered: a triggered run may be told of after its successor has begun.
+@Index('targets_one_run_per_instance', ['instanceId', 'hostId'], {
+  unique: true,
+  where: `lane = 'instance' AND state IN (${sqlList(['queued', ...IN_FLIGHT_STATES])})`,
+})
 // Open only to statements that name a host: PostgreSQL would look for an id once for each host.
 @Index('targets_queue', ['hostId', 'lane', 'id'], { where: `state = 'queued' AND host_id IS NOT NULL` })
+@Index('targets_parked', ['hostId', 'id'], {
+  where: `state = 'waiting_approval' AND host_id IS NOT NULL`,
+})
 @Index('targets_in_flight', ['hostId', 'lane'], { where: `state IN (${sqlList(IN_FLIGHT_STATES)})` })
 @Index('targets_expiry', ['expiresAt'], {
   where: `expires_at IS NOT NULL AND state IN (${sqlList([...UNSENT_STATES, 'dispatched'])})`,
@@ -58,8 +72,12 @@ export class Target {
   @Column({ type: 'integer', name: 'script_id', nullable: true })
   scriptId!: number | null;
 
+  /** The script instance that this is a run of, also when it has been deleted since. Its history follows by a trigger (migration 1790910000000). */
+  @Column({ type: 'integer', name: 'instance_id', nullable: true })
+  instanceId!: number | null;
+
   @Column({ type: 'text' })
-  lane!: Lane;
+  lane!: TargetLane;
 
   @Column({ type: 'text' })
   state!: TargetState;
@@ -126,6 +144,10 @@ export class Target {
   /** Number (within the target) of the first chunk after the gap. */
   @Column({ type: 'integer', name: 'gap_chunk', nullable: true })
   gapChunk!: number | null;
+
+  /** What ended a run of an instance, when it was no person; null: nothing did, or somebody. */
+  @Column({ type: 'jsonb', name: 'stop_trigger', nullable: true })
+  stopTrigger!: StopFired | null;
 
   /** How often something in its output was masked, by kind; null: never. */
   @Column({ type: 'jsonb', nullable: true })

@@ -14,11 +14,14 @@ export const AgentEvent = {
   facts: 'facts',
   answer: 'answer',
   findings: 'findings',
+  triggered: 'triggered',
+  refused: 'refused',
+  time: 'time',
 } as const;
 
 /**
- * Events the server emits. `run` and `stop` are acknowledged by the agent. The others are not: they are the same for many
- * hosts and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost.
+ * Events the server emits. `query`, `query_end` and `standing` are not acknowledged by the agent: they are the same for many
+ * hosts and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost. The others are.
  */
 export const ServerEvent = {
   run: 'run',
@@ -26,6 +29,9 @@ export const ServerEvent = {
   query: 'query',
   queryEnd: 'query_end',
   standing: 'standing',
+  instances: 'instances',
+  factsQuery: 'facts_query',
+  triggerCheck: 'trigger_check',
 } as const;
 
 /** Bounds that both sides keep to; a message beyond them is refused, never truncated. */
@@ -34,8 +40,22 @@ export const Limits = {
   chunkBytes: 64 * 1024,
   /** Output bytes an agent may have in flight (sent, not yet acknowledged) per attempt. */
   windowBytes: 512 * 1024,
+  /**
+   * Output bytes an agent may have in flight over all attempts before the server has said how many, and again once nothing
+   * was in flight for `windowIdleMs`; one chunk fits always.
+   */
+  firstWindowBytes: 64 * 1024,
+  windowIdleMs: 2_000,
   /** Largest message the server accepts on the agents' channel, bytes. */
   messageBytes: 4 * 1024 * 1024,
+  /** Chunks in one report: a message's bytes are spent sooner, but for the smallest of chunks. */
+  chunksPerReport: 16_384,
+  /** Labels of an agent's own. */
+  agentLabels: 1024,
+  /** Blocks of standing work that a hello names. */
+  heldBlocks: 10_000,
+  /** Arguments of a run that a trigger started. */
+  triggeredArguments: 10_000,
   /** Reports in one message. */
   reportsPerMessage: 256,
   /** Orders in one message. */
@@ -54,6 +74,14 @@ export const Limits = {
   findingsPerMessage: 4096,
   /** Values and column names of one report of a scheduled query, bytes as UTF-8; a query that yields more fails. */
   reportBytes: 1024 * 1024,
+  /** Script instances of one host. */
+  instancesPerHost: 1024,
+  /** Length of an XPath expression or a cron line, characters. */
+  triggerSetting: 4096,
+  /** Refusals in one message; what is beyond is counted. */
+  refusalsPerMessage: 50,
+  /** XML in an answer to a question about the tree of facts, bytes as UTF-8; a larger one is an error. */
+  factsXmlBytes: 2 * 1024 * 1024,
 } as const;
 
 /** Handshake refusals: the `message` of Socket.IO's `connect_error`. The agent re-enrolls on the first, backs off on all. */

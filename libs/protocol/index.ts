@@ -1,4 +1,16 @@
+export { canonicalJson } from './canonical-json.js';
 export * from './constants.js';
+export * from './ed25519.js';
+export * from './enrolment.js';
+export * from './envelope.js';
+export * from './host-tree.js';
+export * from './instances.js';
+export * from './limits.js';
 export * from './messages.js';
+export { fillParts, type Lifted, liftParts, type Parts } from './parts.js';
 export * from './reasons.js';
+export * from './refused.js';
+export * from './server-key.js';
+export * from './shared-run.js';
 export * from './standing.js';
+export * from './statement.js';

@@ -1,7 +1,14 @@
 import { z } from 'zod';
+import { listOf, mapOf, Rows } from './bounded.js';
 import { Limits } from './constants.js';
+import { AgentKey, EnrolmentProof } from './enrolment.js';
+import { HostProof } from './host-tree.js';
+import { InstanceRef, StopFired } from './instances.js';
+import { RunLimits } from './limits.js';
 import { ReasonCode } from './reasons.js';
+import { KeyId, ServerKey } from './server-key.js';
 import { HeldBlocks } from './standing.js';
+import { SignedStatement } from './statement.js';
 
 /*
  * The contract between server and agent. Each schema and its type share one name; both sides parse what they
@@ -10,11 +17,15 @@ import { HeldBlocks } from './standing.js';
  */
 
 const uuid = z.uuid();
-const epochMs = z.number().int().nonnegative();
+/** Up to the year 9999: what lies beyond is no time that anybody could store. */
+const epochMs = z.number().int().min(0).max(253_402_300_799_999);
 const count = z.number().int().nonnegative();
+/** What numbers chunks and parts, and what processes end with. */
+const ordinal = z.number().int().min(0).max(2_147_483_647);
+const exitCode = z.number().int().min(-2_147_483_648).max(2_147_483_647);
 const reason = z.enum(ReasonCode);
 
-/** Text where the bytes are valid UTF-8, otherwise the bytes themselves. Cheaper on the wire than always bytes. */
+/** Bytes, or the text that they are as UTF-8: which of both is cheaper depends on the size, and the sender decides. */
 export const Bytes = z.union([z.string(), z.custom<Uint8Array>((value) => value instanceof Uint8Array)]);
 export type Bytes = z.infer<typeof Bytes>;
 
@@ -24,13 +35,22 @@ export type Stream = z.infer<typeof Stream>;
 export const Lane = z.enum(['serial', 'parallel']);
 export type Lane = z.infer<typeof Lane>;
 
-/** Text without NUL, which neither XML nor PostgreSQL can hold; firmware has been seen to say it. */
+/** Text without NUL, which neither XML nor PostgreSQL can hold; firmware has been seen to say it. Halves of characters are none. */
 const text = (max: number, min = 0): z.ZodType<string, string> =>
   z
     .string()
     .min(min)
     .max(max)
-    .transform((value) => value.replaceAll('\0', ''));
+    .transform((value) => value.replaceAll('\0', '').toWellFormed());
+
+const Address = z.object({
+  interface: text(64),
+  address: text(64),
+  family: z.enum(['IPv4', 'IPv6']),
+  mac: text(64),
+  internal: z.boolean(),
+});
+const MOST_ADDRESSES = 1024;
 
 /** What a host is, as its agent sees it. Everything but the first four may be unknown. */
 export const HostFacts = z.object({
@@ -57,18 +77,7 @@ export const HostFacts = z.object({
   hardware_serial: text(255).default(''),
   primary_ip: text(64).default(''),
   primary_mac: text(64).default(''),
-  addresses: z
-    .array(
-      z.object({
-        interface: text(64),
-        address: text(64),
-        family: z.enum(['IPv4', 'IPv6']),
-        mac: text(64),
-        internal: z.boolean(),
-      }),
-    )
-    .max(1024)
-    .default([]),
+  addresses: listOf(Address, MOST_ADDRESSES).default([]),
   uptime_seconds: z.number().nonnegative().default(0),
   disk_total_bytes: count.default(0),
   disk_available_bytes: count.default(0),
@@ -76,9 +85,10 @@ export const HostFacts = z.object({
 export type HostFacts = z.infer<typeof HostFacts>;
 
 /** The agent's own labels (`--label key=value`), addressed as `key:value`. */
-export const AgentLabels = z.record(
+export const AgentLabels = mapOf(
   z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   z.string().regex(/^[A-Za-z0-9_.-]{1,256}$/),
+  Limits.agentLabels,
 );
 export type AgentLabels = z.infer<typeof AgentLabels>;
 
@@ -93,11 +103,28 @@ export const EnrollRequest = z.object({
   instance: text(128, 1),
   /** `--hostname`, else the system's. */
   hostname: text(255, 1),
-  facts: HostFacts,
+  /** The list as the description of the API can tell it; a request over HTTP is small. */
+  facts: HostFacts.extend({ addresses: z.array(Address).max(MOST_ADDRESSES).default([]) }),
+  /** With its private half the agent comes back as the same host. Absent: an agent that has none. */
+  agent_key: AgentKey.optional(),
+  /** In answer to a challenge. */
+  proof: EnrolmentProof.optional(),
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;
 
-export const EnrollResponse = z.object({ node_key: z.string(), host_id: z.number().int(), host_uuid: uuid });
+/** The keys that sign what the server says: the one in use first. */
+const serverKeys = z.array(ServerKey).min(1).max(8);
+
+/** A base64url text of random bytes that its answer has to repeat. */
+const challenge = z.string().min(16).max(64);
+
+export const EnrollResponse = z.object({
+  node_key: z.string(),
+  host_id: z.number().int(),
+  host_uuid: uuid,
+  /** The agent trusts these and no others from now on. Absent: a server that does not sign. */
+  server_keys: serverKeys.optional(),
+});
 export type EnrollResponse = z.infer<typeof EnrollResponse>;
 
 /** Socket.IO `auth` of the agents' namespace. */
@@ -109,7 +136,12 @@ export const Handshake = z.object({
 export type Handshake = z.infer<typeof Handshake>;
 
 /** An attempt that the agent's journal still holds. */
-export const KnownAttempt = z.object({ attempt_id: uuid, state: z.enum(['accepted', 'running', 'ended']) });
+export const KnownAttempt = z.object({
+  attempt_id: uuid,
+  state: z.enum(['accepted', 'running', 'ended']),
+  /** A run that a trigger started, whose `triggered` has not been acknowledged: one that the ledger does not know is not stale, its `triggered` follows. */
+  unannounced: z.boolean().optional(),
+});
 export type KnownAttempt = z.infer<typeof KnownAttempt>;
 
 /**
@@ -123,11 +155,25 @@ export const Hello = z.object({
   /** How many runs of the parallel lane this agent takes at once. */
   parallel_slots: z.number().int().min(1).max(1024),
   scripts_enabled: z.boolean(),
+  /** It does what `secrets`, `mask` and `deny_output` of an order ask for. Absent: an agent that would pass over them. */
+  keeps_secrets: z.boolean().optional(),
   labels: AgentLabels,
-  attempts: z.array(KnownAttempt).max(Limits.helloAttempts),
+  attempts: listOf(KnownAttempt, Limits.helloAttempts),
   facts: HostFacts,
   /** Absent: an agent that knows nothing of standing work. */
   standing: HeldBlocks.optional(),
+  /** The set of script instances that it has; null: none. Absent: an agent that knows nothing of them. */
+  instances_revision: z.string().max(64).nullable().optional(),
+  /** The version of envelopes that it wants: it takes nothing unsigned. Absent: an agent that knows nothing of them. */
+  envelopes: z.literal(1).optional(),
+  /** It takes an order that was signed for many hosts at once. Absent: an agent that would not find its own among theirs. */
+  shared_orders: z.boolean().optional(),
+  /** Repeated in the answer, which therefore is no older one. */
+  challenge: challenge.optional(),
+  /** The keys that it trusts; none: the first that it is told. */
+  server_keys: z.array(KeyId).max(8).optional(),
+  /** Its own: kept of a host of which none is known. Absent: an agent that has none. */
+  agent_key: AgentKey.optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
@@ -140,10 +186,21 @@ export const HelloAck = z.discriminatedUnion('ok', [
     server_time: epochMs,
     /** Attempts whose word the server will not take any more: kill what runs, forget the rest. */
     stale: z.array(uuid),
+    /** The agent's. */
+    challenge: challenge.optional(),
+    server_keys: serverKeys.optional(),
   }),
   z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
 ]);
 export type HelloAck = z.infer<typeof HelloAck>;
+
+/** Agent → server, `time`: what time it is. Orders are judged by the server's clock, and clocks drift. */
+export const TimeQuestion = z.object({ challenge });
+export type TimeQuestion = z.infer<typeof TimeQuestion>;
+
+/** In an envelope. */
+export const TimeAnswer = z.object({ challenge, server_time: epochMs });
+export type TimeAnswer = z.infer<typeof TimeAnswer>;
 
 /** What is to be run; argv never passes through a shell unless `shell` says so. */
 export const Payload = z.discriminatedUnion('type', [
@@ -156,6 +213,10 @@ export type Payload = z.infer<typeof Payload>;
 
 /** A name that a shell can use: no other can be asked for by what runs. */
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/);
+
+/** Whatever the system takes for a name: with a `=` in it, it would be another name, and part of the value. */
+
+const anyVariable = z.string().regex(/^[^=\0]+$/);
 
 /** What a run is to know and nobody else. On the host it is in memory alone, but for the files, which go with the run. */
 export const Secrets = z.object({
@@ -198,7 +259,7 @@ export const Order = z.object({
   payload: Payload,
   cwd: z.string().optional(),
   /** Added to the environment; with `clean_env` only PATH, HOME and MUSTER_* stand beside it. */
-  env: z.record(z.string(), z.string()).optional(),
+  env: z.record(anyVariable, z.string()).optional(),
   clean_env: z.boolean().default(false),
   stdin: Bytes.optional(),
   user: z.string().optional(),
@@ -213,6 +274,16 @@ export const Order = z.object({
   mask: Mask.optional(),
   /** The first that matches ends the run: killed, `output_blocked`, with its message. */
   deny_output: z.array(OutputRule).optional(),
+  /** A person's start of an instance. Refused with `already_running` while another run of it goes on. */
+  instance: InstanceRef.optional(),
+  /** Less than what the host allows anyway. */
+  limits: RunLimits.optional(),
+  /** E-mail addresses of who asked for it, and of who approved it; absent where there was nobody. */
+  asked_by: z.string().max(255).optional(),
+  approved_by: z.array(z.string().max(255)).max(64).optional(),
+  /** What people have signed, and the proof that this host is one of its hosts. */
+  statement: SignedStatement.optional(),
+  host_proof: HostProof.optional(),
 });
 export type Order = z.infer<typeof Order>;
 
@@ -223,10 +294,10 @@ export type Run = z.infer<typeof Run>;
 /** `accepted`: in the journal, synced to disk. Refused: never started, and never will be. */
 export const OrderAnswer = z.discriminatedUnion('accepted', [
   z.object({ attempt_id: uuid, accepted: z.literal(true) }),
-  z.object({ attempt_id: uuid, accepted: z.literal(false), reason, message: z.string() }),
+  z.object({ attempt_id: uuid, accepted: z.literal(false), reason, message: text(4096) }),
 ]);
 export type OrderAnswer = z.infer<typeof OrderAnswer>;
-export const RunAck = z.object({ answers: z.array(OrderAnswer) });
+export const RunAck = z.object({ answers: listOf(OrderAnswer, Limits.ordersPerMessage) });
 export type RunAck = z.infer<typeof RunAck>;
 
 /** Server → agent, `stop`: end these attempts, or never start them. */
@@ -248,25 +319,34 @@ export type Stop = z.infer<typeof Stop>;
  * follows. `ended`: the report is on its way. With reason `expired` a started run is left alone and says `running`.
  */
 export const StopAck = z.object({
-  answers: z.array(
+  answers: listOf(
     z.object({ attempt_id: uuid, state: z.enum(['not_started', 'running', 'terminating', 'ended']) }),
+    Limits.helloAttempts,
   ),
 });
 export type StopAck = z.infer<typeof StopAck>;
 
 /** A piece of output. `seq` counts from 0 over both streams of one attempt, in order of arrival. */
-export const Chunk = z.object({ seq: count, stream: Stream, at: epochMs, data: Bytes });
+export const Chunk = z.object({
+  seq: ordinal,
+  stream: Stream,
+  at: epochMs,
+  data: Bytes.refine((data) => data.length <= Limits.chunkBytes, 'a chunk is too large'),
+});
 export type Chunk = z.infer<typeof Chunk>;
 
 /** How an attempt ended, in the agent's words. */
 export const Ending = z.object({
   outcome: z.enum(['finished', 'timed_out', 'killed', 'failed_to_start', 'lost']),
   reason: reason.nullable(),
-  message: z.string().max(4096),
+  message: z
+    .string()
+    .max(4096)
+    .transform((value) => value.toWellFormed()),
   /** Of a process that exited by itself; null when it was ended by a signal or never ran. */
-  exit_code: z.number().int().nullable(),
+  exit_code: exitCode.nullable(),
   /** Number of the signal that ended it, ours or another's. */
-  signal: z.number().int().nullable(),
+  signal: z.number().int().min(0).max(255).nullable(),
   started_at: epochMs.nullable(),
   finished_at: epochMs,
   duration_ms: count,
@@ -276,25 +356,34 @@ export const Ending = z.object({
   /** Bytes that were not kept: between the head and the tail. Where they stood is told by `gap_seq`. */
   dropped_bytes: count,
   /** The first chunk after the gap; null when nothing was dropped. */
-  gap_seq: count.nullable(),
+  gap_seq: ordinal.nullable(),
   /** Chunks of this attempt; all of them are acknowledged before, or sent with, the ending. */
-  chunks: count,
+  chunks: ordinal,
   /** How often something was masked, by its kind: `secret`, or a `MaskType`. Absent: nothing was. */
-  masked: z.record(z.string(), count).optional(),
+  masked: mapOf(text(64), ordinal, 16).optional(),
+  /** Of a run of an instance that was ended by no person. */
+  stop_trigger: StopFired.optional(),
 });
 export type Ending = z.infer<typeof Ending>;
+
+function fitWindow(chunks: readonly Chunk[]): boolean {
+  return chunks.reduce((sum, { data }) => sum + data.length, 0) <= Limits.windowBytes;
+}
 
 /** What happened to one attempt since the last report. A fast run fits into one. */
 export const Report = z.object({
   attempt_id: uuid,
   started_at: epochMs.optional(),
-  chunks: z.array(Chunk).optional(),
+  /** At most `windowBytes` of them. */
+  chunks: listOf(Chunk, Limits.chunksPerReport)
+    .refine(fitWindow, 'there are more bytes than may be in flight')
+    .optional(),
   ending: Ending.optional(),
 });
 export type Report = z.infer<typeof Report>;
 
 /** Agent → server, `report`. */
-export const Reports = z.object({ reports: z.array(Report).min(1).max(Limits.reportsPerMessage) });
+export const Reports = z.object({ reports: listOf(Report, Limits.reportsPerMessage, 1) });
 export type Reports = z.infer<typeof Reports>;
 
 /**
@@ -305,6 +394,8 @@ export const ReportAck = z.discriminatedUnion('ok', [
   z.object({
     ok: z.literal(true),
     answers: z.array(z.object({ attempt_id: uuid, status: z.enum(['ok', 'stale']) })),
+    /** Output bytes that this agent may have in flight over all attempts, until the next answer; absent: as many as it likes. */
+    window_bytes: count.optional(),
   }),
   z.object({ ok: z.literal(false), error: z.string(), retry_after_ms: count }),
 ]);
@@ -328,6 +419,10 @@ export const QueryOrder = z.object({
     memory_bytes: z.number().int().min(1),
     rows: z.number().int().min(1),
   }),
+  /** As of an order. */
+  asked_by: z.string().max(255).optional(),
+  statement: SignedStatement.optional(),
+  host_proof: HostProof.optional(),
 });
 export type QueryOrder = z.infer<typeof QueryOrder>;
 
@@ -352,7 +447,7 @@ export const QueryStats = z.object({
   /** Most memory that its process had, bytes. */
   memory: count,
   /** What could not be read, each once. */
-  warnings: z.array(text(1024)).max(100),
+  warnings: listOf(text(1024), 100),
 });
 export type QueryStats = z.infer<typeof QueryStats>;
 
@@ -363,10 +458,10 @@ export type QueryStats = z.infer<typeof QueryStats>;
 export const Answer = z.object({
   campaign_id: z.number().int().positive(),
   /** Counts from 0. */
-  part: count,
-  columns: z.array(text(1024)).max(4096),
+  part: ordinal,
+  columns: listOf(text(1024), 4096),
   /** Each as long as `columns`. */
-  rows: z.array(z.array(z.string().nullable())),
+  rows: Rows,
   /** Absent while more parts follow. */
   ending: z
     .object({ outcome: AnswerOutcome, error: text(4096).nullable(), stats: QueryStats.nullable() })

@@ -21,6 +21,26 @@ export const ReasonCode = {
   contentMismatch: 'content_mismatch',
   /** The agent could not prepare or start the process for another reason; the message says which. */
   startFailed: 'start_failed',
+  /** The order's signature is not that of what came: something was edited, or somebody else has signed. */
+  badSignature: 'bad_signature',
+  /** The order is signed with a key that the agent does not trust. */
+  unknownKey: 'unknown_key',
+  /** The order was signed for another host. */
+  wrongHost: 'wrong_host',
+  /** The order was signed as another kind of message than it came as. */
+  wrongType: 'wrong_type',
+  /** The order came later than its signature is good for. */
+  orderExpired: 'order_expired',
+  /** The order came earlier than its signature is good for. */
+  notYetValid: 'not_yet_valid',
+  /** The agent has had this very order before. */
+  replayed: 'replayed',
+  /** What belongs to the order (a script, standard input, secrets) is missing, or is not what was signed. */
+  editedPart: 'edited_part',
+  /** The order is of a version that the agent does not know. */
+  unknownVersion: 'unknown_version',
+  /** The order came without a signature. */
+  unsigned: 'unsigned',
   /** The run took longer than its timeout. */
   timeout: 'timeout',
   /** A person or API call asked for the end. */
@@ -41,10 +61,28 @@ export const ReasonCode = {
   scriptWithdrawn: 'script_withdrawn',
   /** The output held what a rule forbids; the message is the rule's. */
   outputBlocked: 'output_blocked',
+  /** The run used more processor time than it may. */
+  cpuLimit: 'cpu_limit',
+  /** The run used more memory than it may. */
+  memoryLimit: 'memory_limit',
+  /** The run had more processes and threads than it may. */
+  processLimit: 'process_limit',
+  /** One of its processes had all files open that it may have. */
+  openFilesLimit: 'open_files_limit',
+  /** A file became larger than the run may write. */
+  fileSizeLimit: 'file_size_limit',
+  /** The run wrote more to disks than it may, or filled one of the host's. */
+  diskLimit: 'disk_limit',
+  /** The run brought more output than it may. */
+  outputLimit: 'output_limit',
   /** The agent was restarted before the start, and the run's secrets, which it keeps in memory only, went with it. */
   secretsLost: 'secrets_lost',
   /** The server could not open the secrets that the run needs. */
   secretsUnavailable: 'secrets_unavailable',
+  /** Another run of the same instance goes on, on that host. */
+  alreadyRunning: 'already_running',
+  /** The instance's stop trigger fired. */
+  stopTrigger: 'stop_trigger',
   /** The host was removed. */
   hostRemoved: 'host_removed',
   /** The host was away, and the request was not to wait for it. */
@@ -53,5 +91,17 @@ export const ReasonCode = {
   hostDraining: 'host_draining',
   /** Whoever asked may not run this on that host; the message says which rule refuses. */
   denied: 'denied',
+  /** A reviewer rejected the request; the message says who, and why. */
+  approvalRejected: 'approval_rejected',
+  /** The approval was revoked, or the request withdrawn, before it was sent. */
+  approvalRevoked: 'approval_revoked',
+  /** The host runs only what people have signed, and too few of those that it knows have. */
+  signatureMissing: 'signature_missing',
+  /** It is signed, but by nobody whom the host's policy names. */
+  signerUnknown: 'signer_unknown',
+  /** What was signed is not what was ordered; the message names the field. */
+  statementMismatch: 'statement_mismatch',
+  /** What was signed was signed for another time, by the host's own clock. */
+  statementExpired: 'statement_expired',
 } as const;
 export type ReasonCode = (typeof ReasonCode)[keyof typeof ReasonCode];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listOf, mapOf, Rows } from './bounded.js';
 import { Limits } from './constants.js';
 
 /*
@@ -6,14 +7,14 @@ import { Limits } from './constants.js';
  * its content; an agent keeps its blocks on disk and tells with its hello which ones it has, so only what differs is sent.
  */
 
-const id = z.number().int().positive();
+const id = z.number().int().min(1).max(2_147_483_647);
 const seconds = (most: number): z.ZodNumber => z.number().int().min(1).max(most);
 const sql = z.string().min(1).max(Limits.querySql);
 const text = (max: number): z.ZodType<string, string> =>
   z
     .string()
     .max(max)
-    .transform((value) => value.replaceAll('\0', ''));
+    .transform((value) => value.replaceAll('\0', '').toWellFormed());
 
 /** The longest interval of anything that stands, seconds: a week. */
 export const MAX_STANDING_SECONDS = 604_800;
@@ -71,14 +72,12 @@ export const StandingBlock = z.discriminatedUnion('kind', [
 export type StandingBlock = z.infer<typeof StandingBlock>;
 
 /** The blocks that an agent holds: hash by id. */
-export const HeldBlocks = z.record(z.string().max(300), z.string().max(64));
+export const HeldBlocks = mapOf(z.string().max(300), z.string().max(64), Limits.heldBlocks);
 export type HeldBlocks = z.infer<typeof HeldBlocks>;
 
 /** Server → agent, `standing`: these blocks go, those come or take the place of the one with their id. */
 export const Standing = z.object({ remove: z.array(z.string()), blocks: z.array(StandingBlock) });
 export type Standing = z.infer<typeof Standing>;
-
-const rows = z.array(z.array(z.string().nullable()));
 
 /** What one run of a scheduled query found. A differential one that found no change is not told. */
 export const ScheduledReport = z.object({
@@ -86,13 +85,13 @@ export const ScheduledReport = z.object({
   name: z.string().min(1).max(255),
   query_id: id.nullable(),
   /** When it ran; milliseconds since the epoch. */
-  at: z.number().int().nonnegative(),
+  at: z.number().int().min(0).max(253_402_300_799_999),
   /** Differential results since the first one, which is 0; 0 for snapshots. */
   counter: z.number().int().nonnegative(),
-  columns: z.array(text(1024)).max(4096),
+  columns: listOf(text(1024), 4096),
   result: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('snapshot'), rows }),
-    z.object({ kind: z.literal('differential'), added: rows, removed: rows }),
+    z.object({ kind: z.literal('snapshot'), rows: Rows }),
+    z.object({ kind: z.literal('differential'), added: Rows, removed: Rows }),
     z.object({ kind: z.literal('failed'), error: text(4096) }),
   ]),
 });
@@ -103,10 +102,10 @@ export type ScheduledReport = z.infer<typeof ScheduledReport>;
  * acknowledgement was lost comes twice.
  */
 export const Findings = z.object({
-  labels: z.array(z.object({ id, member: z.boolean() })).max(Limits.findingsPerMessage),
+  labels: listOf(z.object({ id, member: z.boolean() }), Limits.findingsPerMessage),
   /** `passes` null: the query failed. */
-  policies: z.array(z.object({ id, passes: z.boolean().nullable() })).max(Limits.findingsPerMessage),
-  reports: z.array(ScheduledReport).max(Limits.findingsPerMessage),
+  policies: listOf(z.object({ id, passes: z.boolean().nullable() }), Limits.findingsPerMessage),
+  reports: listOf(ScheduledReport, Limits.findingsPerMessage),
   /** Reports that did not fit on the host's disk while the server was away, since the last acknowledged findings. */
   dropped_reports: z.number().int().nonnegative(),
 });

@@ -32,6 +32,7 @@ export { type StandingWork, StandingWorkChanges } from './standing-work-changes.
 export { FindingsService } from './standing/findings.service.js';
 export { StandingChannel } from './standing/standing-channel.js';
 export { StandingWorkService } from './standing/standing-work.service.js';
+export { CampaignStatement } from './statements/campaign-statement.entity.js';
 export { QueriesModule } from './queries.module.js';
 export { SavedQueriesService, type UnsavedQuery } from './saved/saved-queries.service.js';
 export { type SavedQueryRow } from './saved/saved-queries.repository.js';

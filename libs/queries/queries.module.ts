@@ -4,6 +4,7 @@ import { SessionsModule } from '#libs/sessions/index';
 import { AnswersService } from './campaigns/answers.service.js';
 import { CampaignAggregates } from './campaigns/campaign-aggregates.service.js';
 import { CampaignResults } from './campaigns/campaign-results.js';
+import { CampaignAsks } from './campaigns/campaign-asks.service.js';
 import { CampaignEndsService } from './campaigns/campaign-ends.service.js';
 import { CampaignStreams } from './campaigns/campaign-streams.js';
 import { CampaignsRepository } from './campaigns/campaigns.repository.js';
@@ -59,6 +60,7 @@ import { SyncQueriesService } from './fleet/sync-queries.service.js';
     AnswersService,
     CampaignEndsService,
     CampaignAggregates,
+    CampaignAsks,
     CampaignResults,
     CampaignsRepository,
     OpenCampaigns,

@@ -55,11 +55,13 @@ export class ContentsService {
     }
     const [row] = await this.database.query<{ bytes: Buffer }>(SQL.get, [sha256]);
     if (!row) throw new Error(`content ${key} is missing`);
-    this.remember(key, row.bytes);
+    this.remember(sha256, row.bytes);
     return row.bytes;
   }
 
-  private remember(key: string, bytes: Buffer): void {
+  /** Has the bytes at hand for a while: whoever has just stored them will be asked for them at once. */
+  remember(sha256: Buffer, bytes: Buffer): void {
+    const key = sha256.toString('hex');
     if (bytes.length > CACHE_BYTES / 4 || this.cache.has(key)) return;
     this.cache.set(key, bytes);
     this.cached += bytes.length;

@@ -39,7 +39,10 @@ const SQL = {
   },
   page: {
     name: 'script_page',
-    text: `SELECT ${COLUMNS} FROM scripts WHERE coalesce(team_id, 0) = $1 ORDER BY coalesce(team_id, 0), lower(name) LIMIT $2 OFFSET $3`,
+    // Rows are read for the page alone; what lies before it is a walk along an index.
+    text: `WITH page AS MATERIALIZED (SELECT id, row_number() OVER () AS place FROM (
+             SELECT id FROM scripts WHERE coalesce(team_id, 0) = $1 ORDER BY coalesce(team_id, 0), lower(name) LIMIT $2 OFFSET $3) found)
+           SELECT ${COLUMNS} FROM page JOIN scripts USING (id) ORDER BY page.place`,
   },
   // Also waits for a run that is being started: it refers to the row until it is committed, and is seen afterwards.
   lock: {

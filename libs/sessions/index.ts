@@ -1,5 +1,6 @@
 export { ApiToken } from './api-tokens/api-token.entity.js';
 export { TokenScopes } from './api-tokens/token-scopes.js';
+export { OperatorKey } from './operator-keys/operator-key.entity.js';
 export { Organization } from './organization/organization.entity.js';
 export { OrganizationService } from './organization/organization.service.js';
 export { Session } from './session.entity.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { DomainError } from '#libs/platform/errors/index';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { rateLimited } from '#libs/platform/auth/index';
 
 /** Failures within a minute after which an account, or an address, has to wait. */
 const FAILURES_PER_ACCOUNT = 10;
@@ -28,11 +28,7 @@ export class LoginLimiter {
     try {
       await Promise.all([this.accounts.consume(email), this.addresses.consume(address)]);
     } catch (refusal) {
-      if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      const seconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
-      throw new DomainError('rate_limited', `limit exceeded, retry after: ${seconds}s`, {
-        retryAfter: seconds,
-      });
+      throw rateLimited(refusal);
     }
   }
 

@@ -17,7 +17,7 @@ import {
   DuringPasswordReset,
   Public,
 } from '#libs/platform/auth/index';
-import { EmptyDto, ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
+import { BodyLimit, EmptyDto, ErrorEnvelopeDto, IdPipe } from '#libs/platform/http/index';
 import {
   LoginDto,
   LoginResponseDto,
@@ -46,6 +46,7 @@ export class SetupController {
   @Post('setup')
   @HttpCode(200)
   @Public()
+  @BodyLimit(16 * 1024)
   @BeforeSetup()
   @ApiOkResponse({ type: SetupResponseDto, description: 'The admin, signed in.' })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is missing or of the wrong type.' })
@@ -76,6 +77,7 @@ export class SessionsController {
   @Post('login')
   @HttpCode(200)
   @Public()
+  @BodyLimit(16 * 1024)
   @ApiOkResponse({ type: LoginResponseDto })
   @ApiBadRequestResponse({ type: ErrorEnvelopeDto, description: 'A field is missing or of the wrong type.' })
   @ApiUnauthorizedResponse({

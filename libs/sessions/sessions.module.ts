@@ -1,11 +1,13 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Authenticator } from '#libs/platform/auth/index';
+import { Authenticator, SignerKeys } from '#libs/platform/auth/index';
 import { ApiTokensController } from './api-tokens/api-tokens.controller.js';
 import { ApiTokensService } from './api-tokens/api-tokens.service.js';
 import { TokenScopes } from './api-tokens/token-scopes.js';
 import { AuthenticationService } from './authentication.service.js';
 import { LoginLimiter } from './login-limiter.js';
+import { OperatorKeysController } from './operator-keys/operator-keys.controller.js';
+import { OperatorKeysService } from './operator-keys/operator-keys.service.js';
 import { OrganizationController } from './organization/organization.controller.js';
 import { Organization } from './organization/organization.entity.js';
 import { OrganizationService } from './organization/organization.service.js';
@@ -36,6 +38,7 @@ import { UsersService } from './users/users.service.js';
     UsersController,
     TeamsController,
     ApiTokensController,
+    OperatorKeysController,
     OrganizationController,
   ],
   providers: [
@@ -50,6 +53,8 @@ import { UsersService } from './users/users.service.js';
     TeamsService,
     TeamMembersService,
     ApiTokensService,
+    OperatorKeysService,
+    { provide: SignerKeys, useExisting: OperatorKeysService },
     TokenScopes,
     SessionsService,
     SetupService,
@@ -58,6 +63,14 @@ import { UsersService } from './users/users.service.js';
     AuthenticationService,
     { provide: Authenticator, useExisting: AuthenticationService },
   ],
-  exports: [AgentOptionChanges, Authenticator, OrganizationService, TeamRemovals, TeamSets, TokenScopes],
+  exports: [
+    AgentOptionChanges,
+    Authenticator,
+    OrganizationService,
+    SignerKeys,
+    TeamRemovals,
+    TeamSets,
+    TokenScopes,
+  ],
 })
 export class SessionsModule {}

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 
-export const SPEC_KINDS = ['query', 'pack', 'label', 'policy', 'team', 'enroll_secret'] as const;
+export const SPEC_KINDS = [
+  'query',
+  'pack',
+  'label',
+  'policy',
+  'team',
+  'enroll_secret',
+  'script_instance',
+] as const;
 export type SpecKind = (typeof SPEC_KINDS)[number];
 
 /** What applying a spec does to the object that bears its name. */

@@ -1,11 +1,14 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '#libs/agents/index';
 import { QueriesModule } from '#libs/queries/index';
+import { ScriptsModule } from '#libs/scripts/index';
 import { SessionsModule } from '#libs/sessions/index';
 import { SpecDiffController } from './diff/spec-diff.controller.js';
 import { SpecDiffService } from './diff/spec-diff.service.js';
 import { EnrollSecretSpecsController } from './enroll-secret/enroll-secret-specs.controller.js';
 import { EnrollSecretSpecsService } from './enroll-secret/enroll-secret-specs.service.js';
+import { InstanceSpecsController } from './instances/instance-specs.controller.js';
+import { InstanceSpecsService } from './instances/instance-specs.service.js';
 import { LabelSpecsController } from './labels/label-specs.controller.js';
 import { LabelSpecsService } from './labels/label-specs.service.js';
 import { PackSpecsController } from './packs/pack-specs.controller.js';
@@ -21,7 +24,7 @@ import { TeamSpecsService } from './teams/team-specs.service.js';
 
 /** The fleet as documents: what people keep in files, applied all at once or not at all. */
 @Module({
-  imports: [AgentsModule, QueriesModule, SessionsModule],
+  imports: [AgentsModule, QueriesModule, ScriptsModule, SessionsModule],
   controllers: [
     QuerySpecsController,
     PackSpecsController,
@@ -29,6 +32,7 @@ import { TeamSpecsService } from './teams/team-specs.service.js';
     EnrollSecretSpecsController,
     TeamSpecsController,
     PolicySpecsController,
+    InstanceSpecsController,
     SpecDiffController,
   ],
   providers: [
@@ -40,6 +44,7 @@ import { TeamSpecsService } from './teams/team-specs.service.js';
     EnrollSecretSpecsService,
     TeamSpecsService,
     PolicySpecsService,
+    InstanceSpecsService,
     SpecDiffService,
   ],
 })

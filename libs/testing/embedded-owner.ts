@@ -1,7 +1,7 @@
 /**
  * A process that owns an embedded PostgreSQL: for specs that kill such a process, and for jest's global set-up.
  * Compiled and run by them. Arguments: compiled index.js, and `OwnerOptions` as JSON. Prints one JSON line, with
- * the url when ready or the error. Stops PostgreSQL cleanly at SIGTERM and at the end of its standard input, so
+ * the superuser's url when ready or the error. Stops PostgreSQL cleanly at SIGTERM and at the end of its standard input, so
  * that nothing outlives whoever started it.
  */
 import { rmSync } from 'node:fs';
@@ -21,7 +21,7 @@ interface Embedded {
     dataDir: string;
     flags?: string[];
     log: (level: string, message: string) => void;
-  }) => Promise<{ url: string; stop(): Promise<void> }>;
+  }) => Promise<{ superuserUrl: string; stop(): Promise<void> }>;
 }
 
 const [index = '', json = ''] = process.argv.slice(2);
@@ -46,7 +46,7 @@ try {
       if (level === 'error') process.stderr.write(`${level} ${message}\n`);
     },
   });
-  process.stdout.write(JSON.stringify({ url: database.url }) + '\n');
+  process.stdout.write(JSON.stringify({ url: database.superuserUrl }) + '\n');
   await asked;
   await database.stop();
 } catch (error) {

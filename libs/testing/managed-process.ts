@@ -60,6 +60,8 @@ export class ManagedProcess {
     private readonly args: string[],
     private readonly env: Record<string, string>,
     private readonly user?: ProcessUser,
+    /** What stands before the command: `nsenter …`. */
+    private readonly before: readonly string[] = [],
   ) {
     this.child = this.spawn();
     atEnd(async () => {
@@ -115,7 +117,8 @@ export class ManagedProcess {
 
   private spawn(): ChildProcess {
     this.ended = false;
-    const child = spawn(process.execPath, [path.join(repository, 'bin', 'muster'), ...this.args], {
+    const command = [...this.before, process.execPath, path.join(repository, 'bin', 'muster'), ...this.args];
+    const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: repository,
       // The tests' own settings must not reach the program; `npm test` has built already.
       env: { ...withoutMuster(process.env), MUSTER_NO_BUILD: '1', MUSTER_EXIT_WITH_PARENT: '1', ...this.env },

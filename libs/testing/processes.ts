@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createTestDatabase } from './database.js';
@@ -46,7 +48,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerFi
   const dataDir = options.dataDir ?? temporaryDirectory('server');
   const databaseUrl = await databaseFor(options.databaseUrl, dataDir);
   const port = options.env?.['MUSTER_PORT'] ?? String(await freePort());
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${options.env?.['MUSTER_TLS_CERT'] === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   const enrollSecret = options.env?.['MUSTER_ENROLL_SECRET'] ?? randomBytes(18).toString('base64url');
   const admin = {
     email: options.env?.['MUSTER_ADMIN_EMAIL'] ?? 'admin@example.com',
@@ -97,6 +99,8 @@ export interface AgentOptions {
   /** Further arguments, such as `--label`, `role=web`. */
   args?: string[];
   env?: Record<string, string>;
+  /** What stands before the command, to run it elsewhere: `nsenter …`. */
+  before?: readonly string[];
 }
 
 /** A real agent in a process of its own. */
@@ -131,6 +135,8 @@ export function startAgent({ server, args = [], env = {}, ...options }: AgentOpt
       ['--state-dir', stateDir, '--hostname', hostname, ...args],
     ].flat(),
     env,
+    undefined,
+    options.before,
   );
   return {
     hostname,
@@ -223,8 +229,22 @@ async function databaseFor(given: string | undefined, dataDir: string): Promise<
 }
 
 function ready(program: ManagedProcess, url: string): Promise<unknown> {
-  const answers = async () => (await fetch(`${url}/readyz`)).status === 200;
+  const answers = async () => (await statusOf(`${url}/readyz`)) === 200;
   return whileRunning(program, answers, `${url}/readyz`);
+}
+
+/** Whoever made the certificate: whether it is the right one is asked by the tests. */
+function statusOf(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = (answer: IncomingMessage): void => {
+      answer.resume();
+      resolve(answer.statusCode);
+    };
+    const request = url.startsWith('https:')
+      ? httpsGet(url, { rejectUnauthorized: false, agent: false }, asked)
+      : httpGet(url, { agent: false }, asked);
+    request.once('error', reject);
+  });
 }
 
 /** Waits for what a program is to bring about; its end, or a time-out, fails with its log. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** Milliseconds until it counts as failed. */
+  /** Milliseconds until it counts as failed; generous, since on a busy machine the start of an agent alone may take ten seconds. */
   timeout?: number;
   /** Milliseconds between two looks. */
   interval?: number;
@@ -17,7 +17,7 @@ export interface UntilOptions {
  */
 export async function until<T>(
   look: () => T | Promise<T>,
-  { timeout = 10_000, interval = 25, what = 'the condition', signal }: UntilOptions = {},
+  { timeout = 30_000, interval = 25, what = 'the condition', signal }: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {

@@ -1,10 +1,24 @@
+import { clearTimeout, setTimeout as setTimer } from 'node:timers';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Namespace, type Socket } from 'socket.io';
-import { type Order, type OrderAnswer, Run, RunAck, ServerEvent, Stop, StopAck } from '#libs/protocol/index';
-import { AgentDispatcher } from '#libs/executions/index';
+import { PacketType } from 'socket.io-parser';
+import {
+  type CommonOrder,
+  type Order,
+  type OrderAnswer,
+  RefusedAnswer,
+  Run,
+  RunAck,
+  type Sealable,
+  ServerEvent,
+  Stop,
+  StopAck,
+} from '#libs/protocol/index';
+import { AgentDispatcher, type HostShare } from '#libs/executions/index';
 import { Metrics } from '#libs/platform/metrics/index';
 import { type KnownAgent } from '#libs/agents/index';
+import { Envelopes } from './envelopes.js';
 
 /**
  * Sockets written to before others get their turn, at first and at most: whoever asked hears that it has begun, and the
@@ -29,6 +43,14 @@ export type AgentSocket = Socket<
     agentVersion: string;
     /** As of the last hello. */
     hostname: string;
+    /** It takes nothing that is not signed. */
+    envelopes: boolean;
+    /** It takes orders that are signed for many. */
+    sharedOrders: boolean;
+    /** When the last hello was taken, milliseconds since the epoch; undefined: none was. */
+    heardAt?: number;
+    /** One is being taken. */
+    greeting?: boolean;
   }
 >;
 
@@ -42,7 +64,10 @@ export class AgentConnections extends AgentDispatcher {
   private readonly logger = new Logger(AgentConnections.name);
   private readonly sockets = new Map<number, AgentSocket>();
 
-  constructor(private readonly metrics: Metrics) {
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly envelopes: Envelopes,
+  ) {
     super();
   }
 
@@ -82,22 +107,35 @@ export class AgentConnections extends AgentDispatcher {
     return (await this.ask(hostId, ServerEvent.run, message, RunAck))?.answers ?? null;
   }
 
+  runOnMany(order: CommonOrder, hosts: readonly HostShare[]): Promise<OrderAnswer[] | null>[] {
+    const sharing = hosts.flatMap(({ hostId, share }) => {
+      const socket = this.sockets.get(hostId);
+      return socket?.connected && socket.data.sharedOrders ? [{ socket, share }] : [];
+    });
+    if (sharing.length < 2)
+      return hosts.map(({ hostId, share }) => this.run(hostId, [{ ...order, ...share }]));
+    const sealed = this.envelopes.seal(
+      this.envelopes.ready(ServerEvent.run, { order, shares: sharing.map(({ share }) => share) }),
+      sharing.map(({ socket }) => socket.data.hostUuid),
+    );
+    const sockets = sharing.map(({ socket }) => socket);
+    const answers = new Map(acknowledgements(sockets, ServerEvent.run, sealed));
+    return hosts.map(async ({ hostId, share }) => {
+      const socket = this.sockets.get(hostId);
+      const raw = socket && answers.get(socket);
+      if (!socket || !raw) return this.run(hostId, [{ ...order, ...share }]);
+      return this.judged(socket, ServerEvent.run, await raw, RunAck)?.answers ?? null;
+    });
+  }
+
   async stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null> {
     const message: Stop = { attempts };
     return (await this.ask(hostId, ServerEvent.stop, message, StopAck))?.answers ?? null;
   }
 
-  /** One packet to those of the hosts that are connected; nothing is heard back. */
-  broadcast(hostIds: readonly number[], event: string, message: unknown): void {
-    const sockets = hostIds.flatMap((id) => this.sockets.get(id) ?? []);
-    // Without rooms it would go to everybody.
-    const [first] = sockets;
-    if (!first) return;
-    (first.nsp as Namespace).to(sockets.map((socket) => socket.id)).emit(event, message);
-  }
-
   /**
-   * The same to many, with time in between for others; it is encoded once for each part of them. Resolves when all of it has left.
+   * The same to many, with time in between for others; it is signed and encoded once for each slice of them. Nothing is heard back.
+   * Resolves when all of it has left.
    * @param answered how many have answered so far, where answers are awaited
    */
   async spread(
@@ -106,35 +144,68 @@ export class AgentConnections extends AgentDispatcher {
     message: unknown,
     answered: () => number = () => Infinity,
   ): Promise<void> {
+    const packet = { event, message, sealable: this.envelopes.ready(event, message) };
     let count = FIRST;
     for (let from = 0; from < hostIds.length; from += count, count = Math.min(MOST, count * 2)) {
-      this.broadcast(hostIds.slice(from, from + count), event, message);
+      this.broadcast(hostIds.slice(from, from + count), packet);
       await setImmediate();
       const until = performance.now() + PATIENCE_MS;
       while (from + count - answered() > ON_THEIR_WAY && performance.now() < until) await setTimeout(LOOK_MS);
     }
   }
 
-  private async ask<T>(
-    hostId: number,
-    event: string,
-    message: unknown,
-    answer: Parser<T>,
-  ): Promise<T | null> {
+  /** A question and its answer; null when the host is not connected, or its connection ended before it answered. */
+  async ask<T>(hostId: number, event: string, message: unknown, answer: Parser<T>): Promise<T | null> {
     const socket = this.sockets.get(hostId);
     if (!socket) return null;
-    const raw = await acknowledgement(socket, event, message);
+    const sent = socket.data.envelopes
+      ? this.envelopes.seal(this.envelopes.ready(event, message), [socket.data.hostUuid])
+      : message;
+    return this.judged(socket, event, await acknowledgement(socket, event, sent), answer);
+  }
+
+  /** What an agent answered; null: nothing that counts. */
+  private judged<T>(socket: AgentSocket, event: string, raw: unknown, answer: Parser<T>): T | null {
     if (raw === undefined) return null;
+    const { hostId } = socket.data;
+    const refused = refusalIn(raw);
+    if (refused !== null) {
+      // It is in the record (`AgentTrust`); what was asked for is as if the host were away.
+      this.logger.warn('an agent refused what it was told', { host_id: hostId, event, ...refused });
+      return null;
+    }
     const parsed = answer.safeParse(raw);
     if (parsed.success) return parsed.data;
     this.logger.warn('an agent gave an answer that makes no sense; its connection is ended', {
       host_id: hostId,
       event,
-      reason: parsed.error.message,
+      reason: parsed.error.message.slice(0, 300),
     });
     socket.disconnect(true);
     return null;
   }
+
+  /** One packet to those of the hosts that are connected. */
+  private broadcast(
+    hostIds: readonly number[],
+    { event, message, sealable }: { event: string; message: unknown; sealable: Sealable },
+  ): void {
+    const sockets = hostIds.flatMap((id) => this.sockets.get(id) ?? []);
+    const [signed, plain] = [true, false].map((wants) =>
+      sockets.filter(({ data }) => data.envelopes === wants),
+    );
+    if (signed?.length) {
+      const hosts = signed.map(({ data }) => data.hostUuid);
+      emit(signed, event, this.envelopes.seal(sealable, hosts));
+    }
+    if (plain?.length) emit(plain, event, message);
+  }
+}
+
+/** Why the agent did not even look at what it was asked; null: it did. */
+function refusalIn(answer: unknown): RefusedAnswer | null {
+  if (typeof answer !== 'object' || answer === null || !('refused' in answer)) return null;
+  return RefusedAnswer.safeParse(answer).data ?? null;
 }
 
 /** The agent's answer; undefined when the connection ended, or had to be ended, before there was one. */
@@ -150,4 +221,48 @@ function acknowledgement(socket: AgentSocket, event: string, message: unknown): 
         resolve(error ? undefined : answer);
       });
   });
+}
+
+/** The same to all of these, encoded once, and what each answers: as `acknowledgement` does. */
+function acknowledgements(
+  sockets: readonly AgentSocket[],
+  event: string,
+  message: unknown,
+): [AgentSocket, Promise<unknown>][] {
+  const waiting = new Map<unknown, (answer: unknown) => void>();
+  const answers = sockets.map((socket): [AgentSocket, Promise<unknown>] => [
+    socket,
+    new Promise((resolve) => {
+      const gone = (): void => settle(undefined);
+      const settle = (answer: unknown): void => {
+        socket.off('disconnect', gone);
+        waiting.delete(socket);
+        if (waiting.size === 0) clearTimeout(timer);
+        resolve(answer);
+      };
+      waiting.set(socket, settle);
+      socket.once('disconnect', gone);
+    }),
+  ]);
+  const timer = setTimer(() => {
+    for (const socket of sockets) if (waiting.has(socket)) socket.disconnect(true);
+  }, ACK_TIMEOUT_MS);
+  const [first] = sockets;
+  const opts = { rooms: new Set(sockets.map((socket) => socket.id)), except: new Set<string>() };
+  (first?.nsp as Namespace | undefined)?.adapter.broadcastWithAck(
+    { type: PacketType.EVENT, data: [event, message] },
+    opts,
+    () => undefined,
+    // Socket.IO calls it on the socket whose answer it is.
+    function (this: unknown, answer: unknown) {
+      waiting.get(this)?.(answer);
+    },
+  );
+  return answers;
+}
+
+/** One packet to all of these, encoded once. Without rooms it would go to everybody. */
+function emit(sockets: readonly AgentSocket[], event: string, message: unknown): void {
+  const [first] = sockets;
+  if (first) (first.nsp as Namespace).to(sockets.map((socket) => socket.id)).emit(event, message);
 }

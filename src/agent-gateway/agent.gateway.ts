@@ -7,34 +7,34 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import { type ExtendedError, type Namespace, type Socket } from 'socket.io';
+import { ZodError } from 'zod';
 import {
   AgentEvent,
-  Answer,
   type AnswerAck,
   AGENTS_NAMESPACE,
+  type Envelope,
   type FactsAck,
   FactsUpdate,
-  Findings,
   type FindingsAck,
-  Handshake,
-  HandshakeRefusal,
   Hello,
   type HelloAck,
-  PROTOCOL_VERSION,
+  type RefusedAck,
   type ReportAck,
-  Reports,
+  type TriggeredAck,
 } from '#libs/protocol/index';
+import { DomainError } from '#libs/platform/errors/index';
 import { HostRemovals, PresenceService } from '#libs/agents/index';
-import {
-  type AnsweringHost,
-  AnswersService,
-  FindingsService,
-  StandingWorkService,
-} from '#libs/queries/index';
-import { ReconcileService, SettlementsService } from '#libs/executions/index';
+import { ReconcileService } from '#libs/executions/index';
+import { AgentDuties } from './agent-duties.js';
+import { hangUp } from '../socket-io-bounds.js';
+import { AgentTrust } from './agent-trust.js';
 import { AgentConnections, type AgentSocket } from './agent-connections.js';
+import { AgentTraffic, type Flow } from './agent-traffic.js';
+import { AgentWords } from './agent-words.js';
 
 const RETRY_AFTER_MS = 1_000;
+/** No agent introduces itself again sooner, once it was heard. */
+const HELLO_AGAIN_MS = 5_000;
 
 /** The agents' channel: authenticate in the handshake, parse, call one service, acknowledge; errors included. */
 @WebSocketGateway({ namespace: AGENTS_NAMESPACE })
@@ -54,19 +54,22 @@ export class AgentGateway
     private readonly presence: PresenceService,
     private readonly connections: AgentConnections,
     private readonly reconcile: ReconcileService,
-    private readonly settlements: SettlementsService,
-    private readonly answers: AnswersService,
     private readonly hostRemovals: HostRemovals,
-    private readonly standing: StandingWorkService,
-    private readonly findings: FindingsService,
+    private readonly words: AgentWords,
+    private readonly duties: AgentDuties,
+    private readonly trust: AgentTrust,
+    private readonly traffic: AgentTraffic,
   ) {}
 
   afterInit(namespace: Namespace): void {
     this.hostRemovals.listen((tx, hostId) => tx.afterCommit(() => this.connections.drop(hostId)));
     namespace.use((socket, next) => {
-      this.authenticate(socket as AgentSocket).then(
+      this.trust.authenticate(socket as AgentSocket).then(
         () => next(),
-        (refusal: ExtendedError) => next(refusal),
+        (refusal: ExtendedError) => {
+          next(refusal);
+          hangUp(socket);
+        },
       );
     });
   }
@@ -77,28 +80,39 @@ export class AgentGateway
    */
   handleConnection(socket: AgentSocket): void {
     this.logger.debug('agent connected', { host_id: socket.data.hostId });
+    const flow = this.traffic.opened(socket);
     const handlers = {
       [AgentEvent.hello]: (body: unknown) => this.hello(socket, body),
-      [AgentEvent.report]: (body: unknown) => this.report(socket, body),
+      [AgentEvent.report]: (body: unknown) => this.report(socket, flow, body),
       [AgentEvent.answer]: (body: unknown) => this.queryAnswer(socket, body),
       [AgentEvent.facts]: (body: unknown) => this.facts(socket, body),
       [AgentEvent.findings]: (body: unknown) => this.found(socket, body),
+      [AgentEvent.triggered]: (body: unknown) => this.started(socket, body),
+      [AgentEvent.refused]: (body: unknown) => this.refused(socket, body),
+      [AgentEvent.time]: (body: unknown) => this.time(socket, body),
     };
     (socket as Socket).onAny((event: string, body: unknown, acknowledge: unknown) => {
-      if (!Object.hasOwn(handlers, event)) return;
+      if (socket.disconnected) return;
+      if (!Object.hasOwn(handlers, event)) {
+        this.traffic.refused(socket, 'there is no such event');
+        return;
+      }
       // Handlers never reject: what goes wrong is their answer.
-      void handlers[event as keyof typeof handlers](body).then((answer) => {
-        if (typeof acknowledge === 'function' && socket.connected)
-          (acknowledge as (answer: unknown) => void)(answer);
-      });
+      void flow
+        .through<unknown>(() => handlers[event as keyof typeof handlers](body))
+        .then((answer) => {
+          if (typeof acknowledge === 'function' && socket.connected)
+            (acknowledge as (answer: unknown) => void)(answer);
+        });
     });
   }
 
   async handleDisconnect(socket: AgentSocket): Promise<void> {
+    this.traffic.closed(socket);
     this.connections.remove(socket);
-    this.answers.left(socket.data.hostId);
+    this.words.left(socket.data.hostId);
     // A newer connection may be the host's by now.
-    if (!this.connections.isConnected(socket.data.hostId)) this.standing.left(socket.data.hostId);
+    if (!this.connections.isConnected(socket.data.hostId)) this.duties.left(socket.data.hostId);
     await this.presence.disconnected(socket.data.hostId, socket.id);
   }
 
@@ -107,53 +121,66 @@ export class AgentGateway
     await this.presence.settled();
   }
 
-  private async hello(socket: AgentSocket, body: unknown): Promise<HelloAck> {
-    const { hostId, hostUuid, agentVersion } = socket.data;
-    return this.answer(async () => {
+  private async hello(socket: AgentSocket, body: unknown): Promise<HelloAck | Envelope> {
+    return this.answer<HelloAck | Envelope>(socket, async () => {
+      if (socket.data.greeting || Date.now() - (socket.data.heardAt ?? 0) < HELLO_AGAIN_MS)
+        throw new Refused('hello was said already');
       const hello = Hello.parse(body);
-      socket.data.hostname = hello.hostname;
-      this.connections.drop(hostId, socket);
-      const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
-      // A newer connection of this host may have come meanwhile: its row must stand.
-      if (socket.disconnected) throw new Error('the connection has ended');
-      await this.presence.connected({ hostId, connectionId: socket.id, agentVersion, hello });
-      if (socket.disconnected) await this.presence.disconnected(hostId, socket.id);
-      else this.connections.add(socket);
-      // After the acknowledgement has left.
-      setImmediate(() => {
-        if (!socket.disconnected) this.standing.arrived(hostId, hello.standing);
-        Promise.all([resume(), this.answers.resume(answering(socket))]).catch((error: unknown) =>
-          this.logger.warn('resuming a host failed; the sweep tries again', {
-            host_id: hostId,
-            reason: String(error),
-          }),
-        );
-      });
-      return { ok: true, host_id: hostId, host_uuid: hostUuid, server_time: Date.now(), stale };
+      socket.data.greeting = true;
+      try {
+        return await this.greet(socket, hello);
+      } finally {
+        socket.data.greeting = false;
+      }
     });
   }
 
-  private async report(socket: AgentSocket, body: unknown): Promise<ReportAck> {
-    const { hostId } = socket.data;
-    return this.answer(async () => {
-      const { reports } = Reports.parse(body);
-      const statuses = await Promise.all(reports.map((report) => this.settlements.report(hostId, report)));
-      return {
-        ok: true,
-        answers: reports.map(({ attempt_id }, i) => ({ attempt_id, status: statuses[i] ?? 'stale' })),
-      };
+  private async greet(socket: AgentSocket, hello: Hello): Promise<HelloAck | Envelope> {
+    const { hostId, hostUuid, agentVersion } = socket.data;
+    socket.data.hostname = hello.hostname;
+    socket.data.envelopes = hello.envelopes !== undefined;
+    socket.data.sharedOrders = socket.data.envelopes && hello.shared_orders === true;
+    this.connections.drop(hostId, socket);
+    const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
+    // A newer connection of this host may have come meanwhile: its row must stand.
+    if (socket.disconnected) throw new Error('the connection has ended');
+    await this.presence.connected({ hostId, connectionId: socket.id, agentVersion, hello });
+    if (socket.disconnected) await this.presence.disconnected(hostId, socket.id);
+    else this.connections.add(socket);
+    socket.data.heardAt = Date.now();
+    // After the acknowledgement has left.
+    setImmediate(() => {
+      if (!socket.disconnected) this.duties.arrived(hostId, hello);
+      Promise.all([resume(), this.words.resume(socket)]).catch((error: unknown) =>
+        this.logger.warn('resuming a host failed; the sweep tries again', {
+          host_id: hostId,
+          reason: String(error),
+        }),
+      );
+    });
+    const ack = { ok: true, host_id: hostId, host_uuid: hostUuid, server_time: Date.now(), stale } as const;
+    return this.trust.greeting(ack, hello);
+  }
+
+  private async report(socket: AgentSocket, flow: Flow, body: unknown): Promise<ReportAck> {
+    return this.answer(socket, async () => {
+      heard(socket);
+      return this.words.report(socket, flow, body);
     });
   }
 
   private async queryAnswer(socket: AgentSocket, body: unknown): Promise<AnswerAck> {
-    return this.answer(async () => ({
-      ok: true,
-      status: await this.answers.answer(answering(socket), Answer.parse(body)),
-    }));
+    return this.answer(socket, async () => {
+      heard(socket);
+      return this.words.answer(socket, body);
+    });
   }
 
   private async facts(socket: AgentSocket, body: unknown): Promise<FactsAck> {
-    return this.answer(async () => {
+    return this.answer(socket, async () => {
+      heard(socket);
+      // They change slowly.
+      this.traffic.inVain(socket);
       await this.presence.facts(socket.data.hostId, FactsUpdate.parse(body).facts);
       return { ok: true };
     });
@@ -161,42 +188,75 @@ export class AgentGateway
 
   private async found(socket: AgentSocket, body: unknown): Promise<FindingsAck> {
     const { hostId, hostUuid, hostname } = socket.data;
-    return this.answer(async () => {
-      await this.findings.take({ id: hostId, uuid: hostUuid, hostname }, Findings.parse(body));
+    return this.answer(socket, async () => {
+      heard(socket);
+      await this.duties.found({ id: hostId, uuid: hostUuid, hostname }, body);
       return { ok: true };
     });
   }
 
-  private async authenticate(socket: AgentSocket): Promise<void> {
-    const handshake = Handshake.safeParse(socket.handshake.auth);
-    if (!handshake.success) throw new Error(HandshakeRefusal.badHandshake);
-    if (handshake.data.protocol !== PROTOCOL_VERSION) throw new Error(HandshakeRefusal.protocolMismatch);
-    const known = await this.presence.authenticate(handshake.data.node_key).catch(() => {
-      throw new Error(HandshakeRefusal.unavailable);
+  private async started(socket: AgentSocket, body: unknown): Promise<TriggeredAck> {
+    return this.answer(socket, async () => {
+      heard(socket);
+      const status = await this.duties.started(socket.data.hostId, body);
+      if (status === 'gone') this.traffic.inVain(socket);
+      return { status };
     });
-    if (!known) {
-      this.logger.warn('an agent was refused: its node key is not known', {
-        address: socket.handshake.address,
-      });
-      throw new Error(HandshakeRefusal.unknownNodeKey);
-    }
-    socket.data = { ...known, agentVersion: handshake.data.agent_version, hostname: '' };
+  }
+
+  private async refused(socket: AgentSocket, body: unknown): Promise<RefusedAck> {
+    const { hostId, hostUuid, hostname } = socket.data;
+    return this.answer(socket, async () => {
+      heard(socket);
+      // Once a second at most.
+      this.traffic.inVain(socket);
+      await this.trust.refused({ hostId, hostUuid, hostname, address: socket.handshake.address }, body);
+      return { ok: true };
+    });
+  }
+
+  private async time(socket: AgentSocket, body: unknown): Promise<unknown> {
+    return this.answer(socket, async () => {
+      heard(socket);
+      // Each costs a signature, and is asked once in a while.
+      this.traffic.inVain(socket);
+      return this.trust.time(socket.data.hostUuid, body);
+    });
   }
 
   /** Every message gets an answer: what could not be stored now is to be said again. */
   private async answer<T>(
+    socket: AgentSocket,
     work: () => Promise<T>,
   ): Promise<T | { ok: false; error: string; retry_after_ms: number }> {
     try {
       return await work();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.logger.warn('a message of an agent could not be handled', { reason: message });
-      return { ok: false, error: message.slice(0, 1000), retry_after_ms: RETRY_AFTER_MS };
+      const message = (error instanceof Error ? error.message : String(error)).slice(0, 1000);
+      // What makes no sense will not make any when it is said again.
+      if (isSenseless(error)) this.traffic.refused(socket, message);
+      else
+        this.logger.warn('a message of an agent could not be handled', {
+          host_id: socket.data.hostId,
+          reason: message,
+        });
+      return { ok: false, error: message, retry_after_ms: RETRY_AFTER_MS };
     }
   }
 }
 
-function answering({ data: { hostId, hostname } }: AgentSocket): AnsweringHost {
-  return { id: hostId, hostname };
+/** A message that no agent sends. */
+class Refused extends Error {}
+
+function isSenseless(error: unknown): boolean {
+  return (
+    error instanceof ZodError ||
+    error instanceof Refused ||
+    (error instanceof DomainError && error.code === 'malformed')
+  );
+}
+
+/** Nothing else counts before the hello was taken. */
+function heard({ data: { heardAt } }: AgentSocket): void {
+  if (heardAt === undefined) throw new Refused('say hello first');
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Authenticator, type Caller } from '#libs/platform/auth/index';
+import { Authenticator, type Caller, RequestLimiter } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { Metrics } from '#libs/platform/metrics/index';
 import { LIVE_LIMITS, type LiveLimits } from './limits.js';
@@ -13,15 +13,14 @@ export const UNAUTHORIZED = 'unauthorized';
 export class LiveSubscriptions {
   constructor(
     private readonly authenticator: Authenticator,
+    private readonly limiter: RequestLimiter,
     private readonly metrics: Metrics,
     @Inject(LIVE_LIMITS) private readonly limits: LiveLimits,
   ) {}
 
-  /** @throws DomainError credentials_invalid, also while the user has to choose a new password */
-  async authenticate(token: string, address: string): Promise<Caller> {
-    const caller = token === '' ? null : await this.authenticator.authenticate(token, address);
-    if (!caller || caller.mustResetPassword) throw new DomainError('credentials_invalid', UNAUTHORIZED);
-    return caller;
+  /** @throws DomainError credentials_invalid, also while the user has to choose a new password; rate_limited after too many of them */
+  authenticate(token: string, address: string): Promise<Caller> {
+    return this.limiter.counted(address, isRefusal, () => this.identify(token, address));
   }
 
   /** Looks at the token again and again until the signal aborts; calls back once when it stands for nobody any more. */
@@ -32,7 +31,8 @@ export class LiveSubscriptions {
     revoked: (error: DomainError) => void,
   ): void {
     const timer = setInterval(() => {
-      this.authenticate(token, address).catch((error: unknown) => {
+      // Not limited: of an address that may show no token for a while it would not be learnt that this one is revoked.
+      this.identify(token, address).catch((error: unknown) => {
         // Anything else, a database that is away say, tells nothing about the token.
         if (!isRefusal(error) || signal.aborted) return;
         clearInterval(timer);
@@ -41,6 +41,12 @@ export class LiveSubscriptions {
     }, this.limits.recheckMs);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     if (signal.aborted) clearInterval(timer);
+  }
+
+  private async identify(token: string, address: string): Promise<Caller> {
+    const caller = token === '' ? null : await this.authenticator.authenticate(token, address);
+    if (!caller || caller.mustResetPassword) throw new DomainError('credentials_invalid', UNAUTHORIZED);
+    return caller;
   }
 
   /** As `pump`, counted among the subscribers. */

@@ -18,10 +18,12 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'activity:read': 'xxxx. xxxx.',
   'activity:cancel': 'xx... xx...',
   'audit:read': 'xxxx. .....',
+  'audit:verify': 'x.... .....',
   'host:list': 'xxxx. xxxx.',
   'host:identify': 'xxxxx xxxxx',
   'host:transfer': 'xx... xx...',
   'host:delete': 'xx... xx...',
+  'host:reenroll': 'xx... xx...',
   'team:create': 'x...x .....',
   'team:write': 'x...x x...x',
   'label:read': 'xxxxx *****',
@@ -51,6 +53,9 @@ const MATRIX: Readonly<Partial<Record<Act, string>>> = {
   'session:read': 'xxxx. xxxx.',
   'session:kill': 'xx... xx...',
   'review:decide': 'xxxxx *****',
+  'review:read': 'xxxxx *****',
+  'approval_policy:read': 'xxxx. xxxx. ****.',
+  'approval_policy:write': 'x.... x....',
 };
 const COLUMNS: readonly Role[] = ['admin', 'maintainer', 'observer', 'observer_plus', 'gitops'];
 

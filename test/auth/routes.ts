@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type Act } from '#libs/platform/auth/index';
+import { APPROVAL_ROUTES } from './approval-routes.js';
 import { COMMAND_ROUTES } from './command-routes.js';
 import { CONNECTION_ROUTES } from './connection-routes.js';
+import { INSTANCE_ROUTES } from './instance-routes.js';
+import { KEY_ROUTES } from './key-routes.js';
 import { LIVE_QUERY_ROUTES } from './live-query-routes.js';
 import { QUERY_ROUTES } from './query-routes.js';
+import { SESSION_ROUTES } from './session-routes.js';
 import { SPEC_ROUTES } from './spec-routes.js';
 import { type AuthWorld, type Place, type Who } from './world.js';
 
@@ -242,6 +246,8 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
       sample: async (world, place) => ({ path: fleet(`/hosts/${await world.newHost(place)}`) }),
     },
   ],
+  'POST /api/v1/fleet/hosts/{id}/reenroll': [host('/reenroll')],
+  'DELETE /api/v1/fleet/hosts/{id}/reenroll': [host('/reenroll')],
   'POST /api/v1/fleet/hosts/transfer': [
     {
       about: 'object',
@@ -285,6 +291,10 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
       },
     },
   ],
+  'GET /api/v1/audit': [{ about: 'one', sample: at('/api/v1/audit?limit=1') }],
+  'GET /api/v1/audit/head': [{ about: 'one', sample: at('/api/v1/audit/head') }],
+  'GET /api/v1/audit/verify': [{ about: 'one', sample: at('/api/v1/audit/verify') }],
+  'GET /api/v1/audit/export': [{ about: 'one', sample: at('/api/v1/audit/export') }],
   'GET /api/v1/fleet/activities': [{ about: 'one', sample: at(fleet('/activities?per_page=1')) }],
 
   'GET /api/v1/fleet/scripts': [
@@ -326,8 +336,12 @@ export const ROUTES: Readonly<Record<string, typeof PUBLIC | readonly RouteCase[
     },
   ],
 
+  ...APPROVAL_ROUTES,
   ...COMMAND_ROUTES,
+  ...INSTANCE_ROUTES,
+  ...KEY_ROUTES,
   ...CONNECTION_ROUTES,
+  ...SESSION_ROUTES,
   ...QUERY_ROUTES,
   ...LIVE_QUERY_ROUTES,
   ...SPEC_ROUTES,

@@ -105,6 +105,30 @@ export class AuthWorld {
     return { id: id as number, name };
   }
 
+  /** A script instance of that place, called manual; its script. */
+  async newInstance(place: Place): Promise<{ id: number; name: string }> {
+    const { id, name } = await this.newScript(place);
+    await this.sql(
+      `INSERT INTO script_instances (script_id, name, start_trigger, stop_trigger) VALUES ($1, 'manual', '{"type": "manual"}', '{"type": "manual"}')`,
+      [id],
+    );
+    return { id, name };
+  }
+
+  /** A run on a host of that place, as its integer id. */
+  async newInstanceRun(place: Place): Promise<number> {
+    const [{ id }] = await this.sql(
+      `WITH made AS (
+         INSERT INTO executions (uuid, kind, requested_by_email, content_sha256, options, timeout_seconds, grace_seconds, output_cap_bytes, lease_seconds)
+         VALUES (gen_random_uuid(), 'instance', '', sha256('x'), '{"instance": {"id": 1, "name": "manual", "script_id": 1}}', 1, 1, 1024, 60) RETURNING id, uuid
+       )
+       INSERT INTO targets (uuid, execution_id, host_id, instance_id, lane, state, exit_code)
+       SELECT uuid, id, $1, 1, 'triggered', 'finished', 0 FROM made RETURNING id`,
+      [this.hosts[place]],
+    );
+    return Number(id);
+  }
+
   /** A saved query of that place. */
   async newQuery(place: Place, observersMay = false): Promise<{ id: number; name: string }> {
     const name = randomUUID();
@@ -132,6 +156,30 @@ export class AuthWorld {
       [randomUUID(), this.teams[place]],
     );
     return id as string;
+  }
+
+  /** An approval policy of that place, not in force; its id. */
+  async newApprovalPolicy(place: Place): Promise<string> {
+    const [{ id }] = await this.sql(
+      `INSERT INTO approval_policies (id, name, enabled, reviewers, team_id) VALUES (gen_random_uuid(), $1, false, '{admin}', $2) RETURNING id`,
+      [randomUUID(), this.teams[place]],
+    );
+    return id as string;
+  }
+
+  /** Somebody's script that waits for the approval of this user. */
+  async waitingReview(reviewer: number): Promise<{ id: string; execution: string }> {
+    const { executionId } = await this.waitingRun('near');
+    const [{ id }] = await this.sql(
+      `WITH e AS (UPDATE executions SET requested_by = 0 WHERE uuid = $1 RETURNING id),
+            t AS (UPDATE targets SET state = 'waiting_approval' FROM e WHERE execution_id = e.id)
+       INSERT INTO reviews (id, execution_id, status, digest, requirements, reviewer_keys, host_count, ready, expires_at)
+       SELECT gen_random_uuid(), e.id, 'PENDING', '', jsonb_build_array(jsonb_build_object('source', 'a test', 'reviewers', ARRAY[u.email],
+         'min_approvals', 2, 'force', '{}'::text[])), ARRAY['user:' || u.email], 1, 'queue', now() + interval '1 hour'
+       FROM e, users u WHERE u.id = $2 RETURNING id`,
+      [executionId, reviewer],
+    );
+    return { id: id as string, execution: executionId };
   }
 
   /** A live query that is over. */
@@ -171,6 +219,21 @@ export class AuthWorld {
     return job_id as string;
   }
 
+  /** An exec session on a host of that place that was cancelled before it began. */
+  async execSession(place: Place): Promise<string> {
+    const name = `connection-${randomUUID().slice(0, 8)}`;
+    await this.sql(
+      `INSERT INTO connections (id, name, type, subtype, agent)
+       SELECT gen_random_uuid(), $1, 'custom', 'bash', uuid::text FROM hosts WHERE id = $2`,
+      [name, await this.newHost(place)],
+    );
+    const { session_id } = await this.asAdmin('/api/sessions?wait=0', { connection: name, script: 'true' });
+    await this.sql(`UPDATE targets SET state = 'cancelled', finished_at = now() WHERE uuid = $1`, [
+      session_id,
+    ]);
+    return session_id as string;
+  }
+
   /** A batch that waits for a host of that place. */
   async waitingBatch(place: Place): Promise<string> {
     const { id } = await this.newScript(place);
@@ -196,6 +259,15 @@ export class AuthWorld {
       [userId, randomUUID(), randomBytes(32)],
     );
     return id as number;
+  }
+
+  /** A key that somebody signs with. */
+  async newOperatorKey(userId: number): Promise<string> {
+    const [{ id }] = await this.sql(
+      'INSERT INTO operator_keys (id, user_id, name, public_key) VALUES ($1, $2, $3, $4) RETURNING id',
+      [randomBytes(8).toString('hex'), userId, randomUUID(), randomBytes(32)],
+    );
+    return id as string;
   }
 
   private async asAdmin(path: string, body: object): Promise<Record<string, unknown>> {

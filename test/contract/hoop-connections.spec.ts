@@ -61,6 +61,7 @@ describe('POST /api/connections', () => {
       output_cap_bytes: 1_048_576,
       allowed_client_args: ['-x'],
       allowed_env: ['LANG'],
+      env: { PAGER: 'cat' },
       mask_types: ['card'],
     };
     const { status, body } = await world.client.post(CONNECTIONS, {

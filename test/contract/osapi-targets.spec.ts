@@ -291,6 +291,7 @@ describe('a host that falls silent', () => {
     await until(() => lines(file).length > 0, { what: 'the command runs' });
     await agent(1).kill();
     rmSync(agent(1).stateDir, { recursive: true });
+    await fleet.client.post(`/api/v1/fleet/hosts/${fleet.hosts[1]?.id}/reenroll`);
     await agent(1).restart();
     expect(itemsOf(await running)).toMatchObject([
       {

@@ -65,3 +65,12 @@ it('an agent that leaves meanwhile is offline when the database is back', async 
   const id = await run(world.client, world.host.id, 'echo back');
   expect((await ended(world.client, id)).target.exit_code).toBe(0);
 });
+
+it('a database that does not answer keeps no server from stopping', async () => {
+  cable.freeze('both');
+  const asked = expect(world.client.get('/api/v1/fleet/me')).rejects.toThrow('fetch failed');
+  await world.server.kill('SIGTERM');
+  expect(world.server.log()).toMatch(/is the database there.*not stopped in peace/);
+  await asked;
+  cable.thaw();
+});

@@ -40,6 +40,7 @@ describe('an execution', () => {
       expires_at: null,
       content_sha256: createHash('sha256').update('exit 3').digest('hex'),
       rollout: null,
+      review: null,
       counts: { finished: 1 },
       targets: [target],
     });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,6 +13,8 @@ beforeAll(async () => {
   world = await startWorld({
     server: { env: { MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_LOG_LEVEL: 'debug' } },
   });
+  // The API may say it before the agent's log is read: a line that came later would be taken for the next connection's.
+  await connectedAgain(world.agent, 0);
 });
 
 async function hostOf(id: number) {
@@ -159,17 +162,41 @@ describe('enrolment', () => {
     await again.stop();
   });
 
-  it('of a wiped state directory at the same place keeps the host’s id and uuid', async () => {
-    const { agent, host } = world;
+  it('of a wiped state directory at the same place keeps the host’s id and uuid, once an operator says that it may', async () => {
+    const { agent, host, server } = world;
     await agent.stop();
     for (const name of readdirSync(agent.stateDir))
       rmSync(path.join(agent.stateDir, name), { recursive: true });
     const connected = connections(agent);
     await agent.restart();
+    await until(() => agent.log().includes(`muster hosts reenroll ${host.id}`), { timeout: 20_000 });
+    expect(logLines(agent).at(-1)).toMatchObject({ level: 'warn', msg: 'not enrolled' });
+    const said = spawnSync(process.execPath, ['bin/muster', 'hosts', 'reenroll', agent.hostname], {
+      env: {
+        ...process.env,
+        MUSTER_NO_BUILD: '1',
+        MUSTER_URL: server.url,
+        MUSTER_TOKEN: world.client.bearer,
+      },
+      encoding: 'utf8',
+    });
+    expect([said.status, said.stdout]).toEqual([0, expect.stringContaining('may enroll again')]);
     await connectedAgain(agent, connected);
     await becomes('online', host.id, 1_000);
     expect(identity()).toMatchObject({ host_id: host.id, host_uuid: host.uuid });
     expect((await outcome(world, 'echo wiped')).output).toBe('wiped\n');
+  });
+
+  it('of an agent that has kept nothing but its key needs nobody’s word', async () => {
+    const { agent, host } = world;
+    await agent.stop();
+    for (const name of readdirSync(agent.stateDir))
+      if (name !== 'agent.key') rmSync(path.join(agent.stateDir, name), { recursive: true });
+    expect(statSync(path.join(agent.stateDir, 'agent.key')).mode & 0o777).toBe(0o600);
+    const connected = connections(agent);
+    await agent.restart();
+    await connectedAgain(agent, connected);
+    expect(identity()).toMatchObject({ host_id: host.id });
   });
 
   it.each<[string, object, string]>([

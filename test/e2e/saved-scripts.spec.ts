@@ -275,7 +275,7 @@ describe('the list', () => {
     expect(body.scripts).toHaveLength(20);
     expect(body.scripts[19].name).toBe('script 10000.sh');
     expect(body.meta).toEqual({ has_next_results: false, has_previous_results: true });
-    expect(await planOfPage(many)).toMatch(/Index Scan using scripts_team_name/);
+    expect(await planOfPage(many)).toMatch(/Index Only Scan using scripts_team_name/);
   });
 
   /** As the server's own connections plan it: without looking at the values, before anybody counted the rows. */

@@ -158,6 +158,7 @@ describe('the settings', () => {
       logLevel: 'info',
       outputCapBytes: 64 * 1024 * 1024,
       scriptTimeoutSeconds: 300,
+      sessionRetentionDays: 0,
       sessionSeconds: 5 * 24 * 3600,
     });
     expect(loadSettings({ MUSTER_PORT: '', MUSTER_DATABASE_URL: '', MUSTER_ADMIN_EMAIL: '' })).toEqual(
@@ -257,11 +258,11 @@ describe('muster agent', () => {
     ],
     [
       'a secret file that is not there',
-      ['--server', 'http://x', '--enroll-secret-file', '/no/file'],
+      ['--server', 'https://x', '--enroll-secret-file', '/no/file'],
       {},
       /\/no\/file cannot be read \(ENOENT\)/,
     ],
-    ['a long secret', ['--server', 'http://x', '--enroll-secret', 'x'.repeat(256)], {}, /255/],
+    ['a long secret', ['--server', 'https://x', '--enroll-secret', 'x'.repeat(256)], {}, /255/],
   ];
   let results: Promise<Ended>[];
   beforeAll(() => {

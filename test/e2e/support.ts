@@ -233,7 +233,7 @@ export function raw(
       incoming.on('error', reject);
       incoming.on('end', () => {
         const text = Buffer.concat(parts).toString();
-        const json = /json/.test(incoming.headers['content-type'] ?? '') && text !== '';
+        const json = /[/+]json\b/.test(incoming.headers['content-type'] ?? '') && text !== '';
         resolve({
           status: incoming.statusCode ?? 0,
           headers: new Headers(incoming.headers as Record<string, string>),

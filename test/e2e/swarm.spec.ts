@@ -86,6 +86,22 @@ describe('200 simulated hosts', () => {
   }, 120_000);
 });
 
+it('a swarm of the same seed is the same hosts, though it has kept nothing', async () => {
+  const known = async () =>
+    (await sql(server, `SELECT id FROM hosts WHERE hostname LIKE 'kept-%' ORDER BY id`)).map(
+      ({ id }) => id as number,
+    );
+  const args = ['--prefix', 'kept-'];
+  const first = startSwarm({ server, hosts: 3, args });
+  await first.ready();
+  const before = await known();
+  await first.stop();
+  const second = startSwarm({ server, hosts: 3, args });
+  await second.ready();
+  expect(await known()).toEqual(before);
+  await second.stop();
+});
+
 describe('the command', () => {
   it('says that its enroll secret is wrong', async () => {
     const swarm = startSwarm({ server: { url: server.url, enrollSecret: 'guessed' }, hosts: 3 });

@@ -55,7 +55,8 @@ describe('a preview', () => {
   it('tells who would run, and who is offline', async () => {
     const { status, body } = await preview({ target: "group:web, os.platform in ('debian', ubuntu)" });
     expect(status).toBe(200);
-    const common = { draining: false, scripts_enabled: null, allowed: true };
+    const uuid = expect.stringMatching(/^[0-9a-f-]{36}$/);
+    const common = { uuid, draining: false, scripts_enabled: null, allowed: true };
     expect(body).toEqual({
       mode: 'many',
       hosts: [
@@ -207,7 +208,7 @@ describe('what cannot be previewed', () => {
     [{ selected: {} }, 'selected', 'names no host, label or team'],
     [{ selected: { hosts: ['1'] } }, 'selected.hosts', 'selected.hosts must be an array of integers'],
     [{ selected: [] }, 'selected', 'selected must be an object'],
-    [{ target: '_all', kind: 'reboot' }, 'kind', 'kind must be one of command, shell, script'],
+    [{ target: '_all', kind: 'reboot' }, 'kind', 'kind must be one of command, shell, script, query'],
     [{ target: '_all', command: [] }, 'command', /^must be an array/],
     [{ target: '_all', command: [''] }, 'command', /^must be an array/],
     [{ target: '_all', command: ['ls', 1] }, 'command', /^must be an array/],

@@ -79,6 +79,7 @@ describe('an agent that is killed', () => {
     await agent.kill();
     rmSync(agent.stateDir, { recursive: true });
 
+    await lab.allowReenrolment(id);
     await agent.restart();
     expect(await lab.reaches(doomed, ['lost'])).toMatchObject({ reason: 'journal_replaced' });
     expect((await agent.online()).id).toBe(id);

@@ -100,7 +100,9 @@ describe('a network that breaks', () => {
     const uuid = await lab.run(host.id, `${countIn(counter)}until [ -e '${go}' ]; do sleep 0.02; done\n`);
     await until(() => countOf(counter) === 1, { what: 'the start' });
     const attempt = await attemptOf(uuid);
-    const ordered = (): number => proxy.sentToClient().split(`"attempt_id":"${attempt}"`).length - 1;
+    // What is signed travels as text within JSON.
+    const order = JSON.stringify(`"attempt_id":"${attempt}"`).slice(1, -1);
+    const ordered = (): number => proxy.sentToClient().split(order).length - 1;
     const repeated = async (times: number): Promise<void> => {
       await rows(`UPDATE targets SET dispatched_at = now() - interval '1 minute' WHERE uuid = '${uuid}'`);
       await until(() => ordered() === times, { what: `order number ${times}`, timeout: 15_000 });

@@ -2,6 +2,10 @@ import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { z } from 'zod';
 import {
+  FactsQuery,
+  type FactsQueryAck,
+  InstanceSet,
+  type InstanceSetAck,
   Order,
   QueryEnd,
   QueryOrder,
@@ -12,8 +16,11 @@ import {
   StandingBlock,
   Stop,
   type StopAck,
+  TriggerCheck,
+  type TriggerCheckAck,
 } from '#libs/protocol/index';
 import { AttemptsService } from './attempts/attempts.service.js';
+import { InstancesService } from './instances/instances.service.js';
 import { QueriesService } from './queries/queries.service.js';
 import { StandingService } from './standing/standing.service.js';
 
@@ -35,6 +42,7 @@ export class AgentHandlers {
     @Inject(AttemptsService) private readonly attempts: AttemptsService,
     @Inject(QueriesService) private readonly queries: QueriesService,
     @Inject(StandingService) private readonly standing: StandingService,
+    @Inject(InstancesService) private readonly instances: InstancesService,
   ) {}
 
   /** Takes orders: each is in the journal, synced, or refused for good, before this answers. */
@@ -78,6 +86,25 @@ export class AgentHandlers {
     const { remove, blocks } = LooseStanding.parse(data);
     const read = blocks.map((block) => StandingBlock.safeParse(block));
     this.standing.apply({ remove, blocks: read.flatMap(({ data: block }) => (block ? [block] : [])) });
+  }
+
+  /** Takes the whole set of script instances; it is on the disk when this answers. */
+  @MessagePattern(ServerEvent.instances)
+  async takeInstances(@Payload() data: unknown): Promise<InstanceSetAck> {
+    await this.instances.apply(InstanceSet.parse(data));
+    return { ok: true };
+  }
+
+  /** Answers a question about the tree of facts. */
+  @MessagePattern(ServerEvent.factsQuery)
+  factsQuery(@Payload() data: unknown): Promise<FactsQueryAck> {
+    return this.instances.ask(FactsQuery.parse(data).xpath);
+  }
+
+  /** Says what triggers would do now. */
+  @MessagePattern(ServerEvent.triggerCheck)
+  triggerCheck(@Payload() data: unknown): Promise<TriggerCheckAck> {
+    return this.instances.check(TriggerCheck.parse(data));
   }
 
   /** Ends queries that nobody waits for any more. */

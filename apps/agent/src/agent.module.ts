@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AgentHandlers } from './agent.handlers.js';
 import { AttemptsService } from './attempts/attempts.service.js';
+import { InstancesService } from './instances/instances.service.js';
 import { QueriesService } from './queries/queries.service.js';
 import { StandingService } from './standing/standing.service.js';
 
@@ -8,7 +9,12 @@ import { StandingService } from './standing/standing.service.js';
 @Module({})
 export class AgentModule {
   /** The module around what one agent does. */
-  static with(attempts: AttemptsService, queries: QueriesService, standing: StandingService): DynamicModule {
+  static with(
+    attempts: AttemptsService,
+    queries: QueriesService,
+    standing: StandingService,
+    instances: InstancesService,
+  ): DynamicModule {
     return {
       module: AgentModule,
       controllers: [AgentHandlers],
@@ -16,6 +22,7 @@ export class AgentModule {
         { provide: AttemptsService, useValue: attempts },
         { provide: QueriesService, useValue: queries },
         { provide: StandingService, useValue: standing },
+        { provide: InstancesService, useValue: instances },
       ],
     };
   }

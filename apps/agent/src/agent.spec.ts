@@ -5,13 +5,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Agent } from './agent.js';
-import { readEnvironment } from './config/environment.js';
-import { parseOptions } from './config/options.js';
+import { type Agent } from './agent.js';
 import { bootId, startTimeOf } from './exec/processes.js';
 import { Journal } from './journal/journal.js';
 import { Spool } from './journal/spool.js';
-import { createLogger } from './platform/logger.js';
+import { startAgentHere } from './testing/agent-here.js';
 import { ProtocolServer, orderFor, shellOrder } from './testing/protocol-server.js';
 import { removeTemporary, temporaryDirectory } from './testing/temporary.js';
 
@@ -34,24 +32,24 @@ afterEach(async () => {
 afterAll(removeTemporary);
 
 async function startAgent(...flags: string[]): Promise<Agent> {
-  const args = [
-    '--server',
-    url,
-    '--enroll-secret',
-    'top-secret',
-    '--state-dir',
+  const here = {
+    server: url,
     stateDir,
-    '--hostname',
-    'box',
-    ...flags,
-  ];
-  const options = parseOptions(args, { ...readEnvironment(), logLevel: undefined });
-  const agent = await Agent.start(
-    options,
-    createLogger('debug', { write: (line) => void logged.push(line) }),
-  );
+    enrollSecret: 'top-secret',
+    write: (line: string) => void logged.push(line),
+  };
+  const agent = await startAgentHere(here, '--hostname', 'box', ...flags);
   agents.push(agent);
   return agent;
+}
+
+/** Puts a new policy in the place of the one before. */
+function policyFile(): (text: string) => void {
+  const file = path.join(stateDir, 'policy.yml');
+  return (text) => {
+    fs.writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    fs.renameSync(`${file}.new`, file);
+  };
 }
 
 async function stopped(agent: Agent): Promise<void> {
@@ -187,6 +185,48 @@ describe('a run', () => {
     fs.writeFileSync(path.join(stateDir, 'go'), '');
     await server.ended(third.attempt_id);
     expect(fs.readFileSync(path.join(stateDir, 'order'), 'utf8')).toBe('aside\n1\n3\n');
+  });
+
+  it('whose turn comes while the policy cannot be read is not started, and keeps nobody from his turn', async () => {
+    const write = policyFile();
+    write('{}');
+    await startAgent('--policy', path.join(stateDir, 'policy.yml'));
+    const gate = `while [ ! -e ${stateDir}/go ]; do sleep 0.02; done`;
+    const first = shellOrder(gate, { lane: 'serial' });
+    const second = shellOrder(`touch ${stateDir}/second`, {
+      lane: 'serial',
+      secrets: { files: { KEY_FILE: 'hunter2' } },
+    });
+    await server.run(first, second);
+    write('kinds: [');
+    fs.writeFileSync(path.join(stateDir, 'go'), '');
+    expect(await server.ended(second.attempt_id)).toMatchObject({
+      outcome: 'failed_to_start',
+      reason: 'denied',
+      message: expect.stringContaining("denied by the agent's policy"),
+    });
+    expect(await server.stop(second.attempt_id)).toBe('ended');
+    expect(fs.readdirSync(path.join(stateDir, 'runs'))).toEqual([]);
+    write('{}');
+    const third = shellOrder('true', { lane: 'serial' });
+    await server.run(third);
+    expect(await server.ended(third.attempt_id)).toMatchObject({ outcome: 'finished' });
+    expect(fs.existsSync(path.join(stateDir, 'second'))).toBe(false);
+  });
+
+  it('gets no more time than the policy allows when its turn comes', async () => {
+    const write = policyFile();
+    write('{}');
+    await startAgent('--policy', path.join(stateDir, 'policy.yml'));
+    const first = shellOrder(`while [ ! -e ${stateDir}/go ]; do sleep 0.02; done`, { lane: 'serial' });
+    const second = shellOrder('sleep 60', { lane: 'serial', timeout_seconds: 50 });
+    await server.run(first, second);
+    write('max_timeout_seconds: 1');
+    fs.writeFileSync(path.join(stateDir, 'go'), '');
+    expect(await server.ended(second.attempt_id)).toMatchObject({
+      outcome: 'timed_out',
+      message: "ended after 1 s, the most that the agent's policy allows",
+    });
   });
 
   it('with much output keeps head and tail and says what is missing', async () => {
@@ -415,6 +455,34 @@ describe('nothing is lost', () => {
       const expected = Array.from({ length: 20 }, (_, line) => `${index} ${line}\n`).join('');
       expect(server.output(attempt_id).toString()).toBe(expected);
     }
+  });
+
+  it('and a message never holds more output than the server takes at once', async () => {
+    await startAgent();
+    const window = 128 * 1024;
+    const sizes: number[] = [];
+    // All of it is there before the server takes any.
+    const written = [0, 1, 2].map((run) => `${stateDir}/written-${run}`);
+    server.answerReports((reports) => {
+      if (!written.every((file) => fs.existsSync(file)))
+        return { ok: false, error: 'busy', retry_after_ms: 5, window_bytes: window };
+      const chunks = reports.flatMap(({ chunks: own = [] }) => own);
+      sizes.push(chunks.reduce((sum, { data }) => sum + data.length, 0));
+      return {
+        ok: true,
+        answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })),
+        window_bytes: window,
+      };
+    });
+    const orders = written.map((file) => shellOrder(`yes 0123456789 | head -c 600000; : > ${file}`));
+    await server.run(...orders);
+    for (const { attempt_id } of orders) {
+      expect(await server.ended(attempt_id)).toMatchObject({ outcome: 'finished', exit_code: 0 });
+      expect(server.output(attempt_id)).toHaveLength(600_000);
+    }
+    // More than before the first word of the server's, and no more than that.
+    expect(Math.max(...sizes)).toBeGreaterThan(64 * 1024);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(window);
   });
 
   it('when the server is away while a run goes on and ends', async () => {

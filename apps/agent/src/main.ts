@@ -25,19 +25,39 @@ async function sql(args: readonly string[]): Promise<void> {
   });
 }
 
+async function facts(args: readonly string[]): Promise<void> {
+  const { runFactsCommand } = await import('./instances/facts-command.js');
+  process.exitCode = await runFactsCommand(args, {
+    write: (text) => process.stdout.write(text),
+    error: (text) => process.stderr.write(text),
+  });
+}
+
+async function policy(args: readonly string[]): Promise<void> {
+  const { runPolicyCommand } = await import('./policy/policy-command.js');
+  process.exitCode = runPolicyCommand(args, {
+    write: (text) => process.stdout.write(text),
+    error: (text) => process.stderr.write(text),
+  });
+}
+
 async function main(): Promise<void> {
   const [word, ...rest] = commandLine();
   if (word === 'sql') return sql(rest);
+  if (word === 'facts') return facts(rest);
+  if (word === 'policy') return policy(rest);
   const options = readOptions();
   await import('reflect-metadata');
-  const [{ Agent }, { createLogger }, { StateDirInUseError }] = await Promise.all([
+  const [{ Agent }, { createLogger }, { StateDirInUseError }, { PolicyFileError }] = await Promise.all([
     import('./agent.js'),
     import('./platform/logger.js'),
     import('./identity/lock.js'),
+    import('./policy/policy-file.js'),
   ]);
   const log = createLogger(options.logLevel);
   const agent = await Agent.start(options, log).catch((error: unknown) => {
-    if (error instanceof StateDirInUseError) throw new UsageError(error.message);
+    if (error instanceof StateDirInUseError || error instanceof PolicyFileError)
+      throw new UsageError(error.message);
     throw error;
   });
   settleDown();

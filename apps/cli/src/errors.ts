@@ -3,6 +3,8 @@ export const ExitCode = {
   ok: 0,
   failure: 1,
   usage: 2,
+  /** It waits for somebody, or goes on without us: try later. */
+  notYet: 75,
   timedOut: 124,
   notRun: 125,
   notExecutable: 126,

@@ -206,19 +206,26 @@ describe('muster', () => {
 
   describe('help', () => {
     const commands =
-      'up server login logout whoami hosts run-script exec query apply get jobs resume logs cancel'.split(
+      'up server login logout whoami hosts run-script exec connect query apply get jobs resume logs cancel'.split(
         ' ',
       );
     const scripts = [[], ['add'], ['get'], ['rm']].map((rest) => ['scripts', ...rest]);
     const jobs = ['list', 'get', 'retry', 'delete'].map((name) => ['jobs', name]);
     const ofHosts = ['transfer', 'drain', 'undrain'].map((name) => ['hosts', name]);
+    const ofSessions = Object.entries({
+      sessions: 'list get replay kill run download',
+      reviews: 'list get approve reject revoke',
+      keys: 'list add show sign revoke',
+      connections: 'list get apply delete test',
+      audit: 'list verify export head',
+    }).flatMap(([group, names]) => [[group], ...names.split(' ').map((name) => [group, name])]);
 
-    it.each([[], ...commands.map((name) => [name]), ...scripts, ...jobs, ...ofHosts])(
+    it.each([[], ...commands.map((name) => [name]), ...scripts, ...jobs, ...ofHosts, ...ofSessions])(
       'of %s fits one screen and shows an example',
       async (...path: string[]) => {
         expect(await terminal.musterOnTty(...path, '--help')).toBe(0);
         const lines = terminal.stdout.text.split('\n');
-        expect(lines.length).toBeLessThanOrEqual(32);
+        expect(lines.length).toBeLessThanOrEqual(36);
         expect(Math.max(...lines.map((each) => each.length))).toBeLessThanOrEqual(80);
         expect(terminal.stdout.text).toMatch(/Examples?:\n/);
       },

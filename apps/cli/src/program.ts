@@ -1,18 +1,24 @@
 import { Command, CommanderError } from 'commander';
+import { addAudit } from './commands/audit.definition.js';
 import { type CancelOptions } from './commands/cancel.command.js';
+import { addConnections } from './commands/connections.definition.js';
 import { addExec } from './commands/exec.definition.js';
 import { addHosts } from './commands/hosts.definition.js';
+import { addInstances } from './commands/instances.definition.js';
 import { addJobs } from './commands/jobs.definition.js';
+import { addKeys } from './commands/keys.definition.js';
 import { type LoginOptions } from './commands/login.command.js';
 import { type LogsOptions } from './commands/logs.command.js';
 import { addQuery } from './commands/query.definition.js';
+import { addReviews } from './commands/reviews.definition.js';
 import { type RunScriptOptions } from './commands/run-script.command.js';
 import { type GetScriptOptions, type ScriptsOptions } from './commands/scripts.command.js';
+import { addConnect, addSessions } from './commands/sessions.definition.js';
 import { addSpecs } from './commands/specs.definition.js';
 import { type UpOptions } from './commands/up.command.js';
 import { type WhoamiOptions } from './commands/whoami.command.js';
 import { type ConnectionOptions, type Context } from './connect.js';
-import { collect, example, seconds, server, wholeNumber } from './definition.js';
+import { collect, example, seconds, server, signing, wholeNumber } from './definition.js';
 import { CliError, ExitCode } from './errors.js';
 import { line, printable, styled } from './terminal/io.js';
 
@@ -52,6 +58,7 @@ function buildProgram(
   const { io } = context;
   const program = new Command('muster')
     .description('Runs scripts on every host you own, and hears every answer.')
+    .usage('<command> [--help], or --version')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this, or the help of a command')
     .helpCommand(false)
@@ -123,7 +130,7 @@ function buildProgram(
 
   addHosts(program, context, done);
 
-  server(program.command('run-script').description('run a script on a host, as if it ran here'))
+  signing(server(program.command('run-script').description('run a script on a host, as if it ran here')))
     .argument('[script...]', 'the script itself, after --')
     .requiredOption('--host <host>', 'id, uuid or hostname')
     .option('--file <file>', 'the script as a file; - for standard input')
@@ -146,11 +153,18 @@ signal n; 1 server or network, 2 usage.`,
     });
 
   addExec(program, context, done, args);
+  addConnect(program, context, done, args);
   addScripts(program, context, done);
   addQuery(program, context, done);
   addSpecs(program, context, done);
 
+  addInstances(program, context, done);
   addJobs(program, context, done);
+  addSessions(program, context, done);
+  addReviews(program, context, done);
+  addKeys(program, context, done);
+  addConnections(program, context, done);
+  addAudit(program, context, done);
 
   server(program.command('logs').description('the output of an execution'))
     .argument('<execution-id>')
@@ -172,6 +186,8 @@ signal n; 1 server or network, 2 usage.`,
     });
 
   program.addHelpText('after', example('muster login && muster exec --target web-1 -- uptime'));
+  // Commands have much to say, and do so themselves: here their names are enough. Set last, so that none inherits it.
+  program.configureHelp({ subcommandTerm: (command) => command.name(), visibleOptions: () => [] });
   return program;
 }
 
@@ -220,5 +236,6 @@ Settings come from the environment:
   MUSTER_ADMIN_EMAIL, _PASSWORD    the first admin; unset: POST /api/v1/setup
   MUSTER_ENROLL_SECRET             the first enroll secret; unset: generated
   MUSTER_SECRETS_KEY               key for secrets, base64; unset: generated
+  MUSTER_SIGNING_KEY               the server's own key; unset: generated
   MUSTER_TLS_CERT, MUSTER_TLS_KEY  PEM files; set: HTTPS and WSS
   MUSTER_LOG_LEVEL                 error, warn, info, debug (info)`;

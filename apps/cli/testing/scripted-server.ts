@@ -141,3 +141,27 @@ export function sendChunk(response: ServerResponse, chunk: SentChunk): void {
 export function sendDone(response: ServerResponse): void {
   response.end('event: done\ndata: {}\n\n');
 }
+
+export interface SentSessionEvent {
+  id: number;
+  type?: 'i' | 'o' | 'e';
+  /** Seconds. */
+  time?: number;
+  stream?: 'stdout' | 'stderr';
+  data: string;
+}
+
+/** One event of a session as the server tells it. */
+export function sendSessionEvent(
+  response: ServerResponse,
+  { id, type = 'o', time = 0, stream, data }: SentSessionEvent,
+): void {
+  const payload = Buffer.from(data).toString('base64');
+  response.write(`id: ${id}\nevent: event\ndata: ${JSON.stringify({ time, type, payload, stream })}\n\n`);
+}
+
+export function sendSessionEnd(response: ServerResponse, id: number): void {
+  response.end(
+    `id: ${id}\nevent: session_end\ndata: {"session_id":"x","state":"finished","exit_code":0}\n\n`,
+  );
+}

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type Answer, type Findings, type Hello, Order, type Report } from '#libs/protocol/index';
 import { parseOptions } from './config/options.js';
 import { Swarm } from './swarm.js';
-import { type Heard, SmallServer } from './testing/small-server.js';
+import { type Heard, newKey, SmallServer } from './testing/small-server.js';
 
 let server: SmallServer;
 let url: string;
@@ -112,17 +112,39 @@ describe('a swarm', () => {
 
   it('says hello again when the server cannot take it, and enrolls again when its key is not known', async () => {
     let refusals = 2;
-    server.onHello = ({ answer }) =>
-      answer(refusals-- > 0 ? { ok: false, error: 'not now', retry_after_ms: 1 } : server.welcome());
+    server.onHello = ({ message, answer }) =>
+      answer(refusals-- > 0 ? { ok: false, error: 'not now', retry_after_ms: 1 } : server.welcome(message));
     await make(2).start();
     expect(server.hellos.length).toBe(4);
     server.nodeKeys.clear();
-    const back = collect<Heard<Hello>>(2, ({ answer }) => answer(server.welcome()));
+    const back = collect<Heard<Hello>>(2, ({ message, answer }) => answer(server.welcome(message)));
     server.onHello = back.take;
     server.cut();
     await back.all;
     expect(server.enrolments.length).toBe(4);
     expect(swarm!.statistics.view().errors).toMatchObject({ 'connection refused: unknown_node_key': 2 });
+  });
+});
+
+describe('what the server’s key has not signed', () => {
+  it('is refused, and does nothing', async () => {
+    await make(1).start();
+    const message = { orders: [order()] };
+    expect(await server.askBare('swarm-1', 'run', message)).toMatchObject({ refused: 'unsigned' });
+    const proper = server.sealed('swarm-1', 'run', message);
+    const edited = { ...proper, body: proper.body.replace('"timeout_seconds":60', '"timeout_seconds":61') };
+    expect(await server.askBare('swarm-1', 'run', edited)).toMatchObject({ refused: 'bad_signature' });
+    expect(await server.askBare('swarm-1', 'stop', proper)).toMatchObject({ refused: 'wrong_type' });
+    expect(swarm!.statistics.view().counts).toMatchObject({ refused: 3, runs_accepted: 0 });
+    expect(await server.askBare('swarm-1', 'run', proper)).toMatchObject({ answers: [{ accepted: true }] });
+  });
+
+  it('nor is it a server that another key speaks for', async () => {
+    await make(1).start();
+    server.key = newKey();
+    server.cut();
+    await server.helloed(3);
+    expect(swarm!.statistics.view()).toMatchObject({ connected: 0 });
   });
 });
 
@@ -192,7 +214,8 @@ describe('runs', () => {
     const reports = collect<Heard<{ reports: Report[] }>>(2, ok);
     server.onReport = reports.take;
     const text = order();
-    const bytes = order({ payload: { type: 'script', contents: Buffer.from([0xff, 0]), arguments: [] } });
+    const contents = Buffer.from([0xff, 0]);
+    const bytes = order({ payload: { type: 'script', contents, arguments: [] } });
     for (const one of [text, bytes])
       expect(await server.ask('swarm-1', 'run', { orders: [one] })).toEqual({
         answers: [{ attempt_id: one.attempt_id, accepted: true }],
@@ -273,7 +296,12 @@ describe('runs', () => {
     await server.ask('swarm-1', 'run', { orders: [one] });
     expect((await started.all)[0]!.message.reports[0]).toMatchObject({ started_at: expect.any(Number) });
     const back = collect<Heard<Hello>>(1, ({ message, answer }) =>
-      answer(server.welcome(message.attempts.map((a) => a.attempt_id))),
+      answer(
+        server.welcome(
+          message,
+          message.attempts.map((a) => a.attempt_id),
+        ),
+      ),
     );
     server.onHello = back.take;
     server.cut();
@@ -377,7 +405,9 @@ describe('standing work', () => {
     const heard = await all;
     expect(heard[0]?.message.labels).toEqual(heard[1]?.message.labels);
     expect(heard[2]?.message.reports).toMatchObject([{ pack: 'ops', name: 'q', query_id: 4 }]);
-    const { take: greet, all: greeted } = collect<Heard<Hello>>(1, ({ answer }) => answer(server.welcome()));
+    const { take: greet, all: greeted } = collect<Heard<Hello>>(1, ({ message, answer }) =>
+      answer(server.welcome(message)),
+    );
     server.onHello = greet;
     server.cut();
     expect((await greeted)[0]?.message.standing).toEqual({ labels: 'select 1', 'pack/1': 'p' });

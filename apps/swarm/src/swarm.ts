@@ -11,6 +11,7 @@ import { TimerWheel } from './platform/timer-wheel.js';
 import { Statistics } from './report/statistics.js';
 import { ENROLLING } from './transport/backoff.js';
 import { EventReader } from './transport/packets.js';
+import { Trust } from './trust/trust.js';
 
 const SWEEP_MS = 1000;
 const DIAL_STEP_MS = 20;
@@ -56,6 +57,7 @@ export class Swarm implements Hive {
       answers: new AnswerTexts(behaviour),
       outputs: new Outputs(behaviour.scriptOutputBytes),
       clock: new ServerClock(),
+      trust: new Trust(),
     };
     this.hosts = Array.from({ length: hosts }, (_, number) => new SimulatedHost(number, this, this.world));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
@@ -139,7 +141,8 @@ export class Swarm implements Hive {
 
   private async enroll(host: SimulatedHost): Promise<void> {
     const machine = this.machineOf(host.number);
-    const { nodeKey, ms } = await this.enroller.enroll(machine);
+    const { nodeKey, serverKeys, ms } = await this.enroller.enroll(machine);
+    this.world.trust.learn(serverKeys);
     host.nodeKey = nodeKey;
     this.state.set(machine.hardwareUuid, nodeKey);
     this.statistics.counts.enrolled += 1;

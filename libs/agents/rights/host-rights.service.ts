@@ -78,7 +78,8 @@ export class HostRights {
       }
     }
     if (scope?.labels && within.length > 0) {
-      const labelled = await this.labelled(within, scope.labels);
+      const ids = within.map(({ id }) => id);
+      const labelled = await this.labelled(ids, scope.labels);
       const rule = `${tokenOf(scope)} is limited to ${list('label', scope.labels)}`;
       for (const { id } of within) if (!labelled.has(id)) refused.set(id, rule);
     }
@@ -110,13 +111,14 @@ export class HostRights {
     return new Map(rows.map(({ id, name }) => [id, name]));
   }
 
-  private async labelled(
-    hosts: readonly RightsHost[],
-    labels: readonly string[],
-  ): Promise<ReadonlySet<number>> {
+  /**
+   * Those of these hosts that are in one of these labels.
+   * @param labels agents' own as `key:value`, a value reaching all under it; others by name
+   */
+  async labelled(hostIds: readonly number[], labels: readonly string[]): Promise<ReadonlySet<number>> {
     const own = labels.map(agentLabel).filter((label) => label !== null);
     const rows = await this.database.query<{ id: number }>(SQL.labelled, [
-      hosts.map(({ id }) => id),
+      hostIds,
       own.map(({ key }) => key),
       own.map(({ value }) => value),
       labels.filter((label) => agentLabel(label) === null),

@@ -25,11 +25,13 @@ export interface SelectedHost {
   readonly platform: string;
   /** null: its agent has not said yet. */
   readonly scriptsEnabled: boolean | null;
+  /** Its agent keeps secrets out of what it writes down, and masks output; older ones would not. */
+  readonly keepsSecrets: boolean;
 }
 
 /** A `SelectedHost` of the row `h`. */
 export const HOST_COLUMNS = `h.id, h.uuid, h.hostname, h.team_id AS "teamId", h.online, ${DRAINING} AS draining,
-  coalesce(h.facts->>'platform', '') AS platform, h.scripts_enabled AS "scriptsEnabled"`;
+  coalesce(h.facts->>'platform', '') AS platform, h.scripts_enabled AS "scriptsEnabled", h.keeps_secrets AS "keepsSecrets"`;
 
 type HostColumns = { readonly [Key in keyof SelectedHost]: readonly SelectedHost[Key][] | null };
 
@@ -44,6 +46,7 @@ export function gathered(select: string): string {
     'draining',
     'platform',
     '"scriptsEnabled"',
+    '"keepsSecrets"',
   ];
   return `SELECT ${columns.map((column) => `json_agg(${column}) AS ${column}`).join(', ')} FROM (${select}) found`;
 }
@@ -51,7 +54,7 @@ export function gathered(select: string): string {
 /** What `gathered` yields, as hosts. */
 export function hostsOf([columns]: readonly HostColumns[]): SelectedHost[] {
   if (!columns?.id) return [];
-  const { uuid, hostname, teamId, online, draining, platform, scriptsEnabled } = columns;
+  const { uuid, hostname, teamId, online, draining, platform, scriptsEnabled, keepsSecrets } = columns;
   return columns.id.map((id, at) => ({
     id,
     uuid: uuid?.[at] ?? '',
@@ -61,6 +64,7 @@ export function hostsOf([columns]: readonly HostColumns[]): SelectedHost[] {
     draining: draining?.[at] ?? false,
     platform: platform?.[at] ?? '',
     scriptsEnabled: scriptsEnabled?.[at] ?? null,
+    keepsSecrets: keepsSecrets?.[at] ?? false,
   }));
 }
 

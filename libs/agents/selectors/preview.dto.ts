@@ -24,7 +24,7 @@ function Ids(name: string): PropertyDecorator {
   };
 }
 
-export const PREVIEW_KINDS = ['command', 'shell', 'script'] as const;
+export const PREVIEW_KINDS = ['command', 'shell', 'script', 'query'] as const;
 export type PreviewKind = (typeof PREVIEW_KINDS)[number];
 
 /** A host is meant when it is named, or when it fits every group of labels and teams that is given. */
@@ -74,6 +74,9 @@ export class PreviewDto {
 
 export class PreviewHostDto {
   id!: number;
+  /** By which, with the hostname, people sign what is to run there. */
+  @ApiProperty({ format: 'uuid' })
+  uuid!: string;
   hostname!: string;
   online!: boolean;
   /** It takes nothing new at present. */

@@ -19,6 +19,7 @@ const ACTS: Readonly<Record<PreviewKind, Act>> = {
   command: 'command:execute',
   shell: 'shell:execute',
   script: 'script:execute',
+  query: 'live_query:run_new',
 };
 
 /** Who would run something, before anybody does. */
@@ -85,8 +86,11 @@ function whatRuns({ kind, command }: PreviewDto): { kind: PreviewKind; command?:
   if (command === undefined || command === null) return { kind: kind ?? 'command' };
   const isLine = typeof command === 'string';
   const meant = kind ?? (isLine ? 'shell' : 'command');
-  if (meant === 'script')
-    throw new DomainError('malformed', { name: 'command', reason: 'a script has no command; leave it out' });
+  if (meant === 'script' || meant === 'query')
+    throw new DomainError('malformed', {
+      name: 'command',
+      reason: `a ${meant} has no command; leave it out`,
+    });
   if (meant === 'shell') {
     if (!isLine || command === '')
       throw new DomainError('malformed', { name: 'command', reason: 'must be a line for the shell' });
@@ -110,9 +114,10 @@ function isArgv(command: unknown): command is string[] {
 }
 
 function toPreview(host: SelectedHost, rule: string | undefined): PreviewHostDto {
-  const { id, hostname, online, draining, scriptsEnabled } = host;
+  const { id, uuid, hostname, online, draining, scriptsEnabled } = host;
   return {
     id,
+    uuid,
     hostname,
     online,
     draining,

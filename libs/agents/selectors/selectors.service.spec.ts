@@ -91,6 +91,7 @@ describe('a target', () => {
       draining: false,
       platform: 'debian',
       scriptsEnabled: true,
+      keepsSecrets: false,
     };
     for (const text of ['web-1', 'group:web.dev', "host = 'web-1', sample 100 %"])
       expect((await selectors.resolve(text)).hosts).toEqual([host]);

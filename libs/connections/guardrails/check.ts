@@ -71,8 +71,17 @@ function violation(
   where: Violation['where'],
   place: Pick<Violation, 'argument' | 'line' | 'column'>,
 ): Violation {
-  const name = `${rule.guardRail}, ${rule.side} rule ${rule.number}`;
-  return { rule: name, message: rule.message || `blocked by guard rail ${name}`, where, ...place };
+  return { rule: nameOfRule(rule), message: messageOfRule(rule), where, ...place };
+}
+
+/** `no-drops, input rule 2`. */
+function nameOfRule({ guardRail, side, number }: GuardRailRule): string {
+  return `${guardRail}, ${side} rule ${number}`;
+}
+
+/** What whoever is stopped by it is told. */
+export function messageOfRule(rule: GuardRailRule): string {
+  return rule.message || `blocked by guard rail ${nameOfRule(rule)}`;
 }
 
 function placeOf(text: string, at: number): { line: number; column: number } {

@@ -1,23 +1,16 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
-import {
-  ApiConflictResponse,
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiNotFoundResponse,
-  ApiOkResponse,
-  ApiParam,
-  ApiTags,
-  ApiUnprocessableEntityResponse,
-} from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiParam, ApiTags } from '@nestjs/swagger';
 import { Allow, type Caller, CurrentCaller } from '#libs/platform/auth/index';
-import { HoopErrorDto } from '#libs/platform/http/index';
+import { HoopErrorDto, refusals } from '#libs/platform/http/index';
 import { GuardRailBodyDto, GuardRailDto, TestedGuardRailsDto, TestGuardRailsDto } from './guard-rails.dto.js';
 import { GuardRailsService } from './guard-rails.service.js';
 
 const NAME = { name: 'nameOrID', description: 'Id or name of the guard rail.' };
-const NOT_FOUND = { type: HoopErrorDto, description: 'No such guard rail.' };
-const EXISTS = { type: HoopErrorDto, description: 'There is a guard rail of this name.' };
-const INVALID = { type: HoopErrorDto, description: 'A field or a rule makes no sense.' };
+const Refuses = refusals(HoopErrorDto, {
+  missing: 'No such guard rail.',
+  conflict: 'There is a guard rail of this name.',
+  invalid: 'A field or a rule makes no sense.',
+});
 
 /** hoop's guard rails: rules about what goes into sessions and comes out of them. */
 @ApiTags('Guard rails')
@@ -37,8 +30,7 @@ export class GuardRailsController {
   @Post()
   @Allow('connection:write')
   @ApiCreatedResponse({ type: GuardRailDto })
-  @ApiConflictResponse(EXISTS)
-  @ApiUnprocessableEntityResponse(INVALID)
+  @Refuses('conflict', 'invalid')
   create(@CurrentCaller() caller: Caller, @Body() dto: GuardRailBodyDto): Promise<GuardRailDto> {
     return this.guardRails.create(caller, dto);
   }
@@ -48,7 +40,7 @@ export class GuardRailsController {
   @Allow('connection:read')
   @ApiParam(NAME)
   @ApiOkResponse({ type: GuardRailDto })
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   get(@CurrentCaller() caller: Caller, @Param('nameOrID') nameOrId: string): Promise<GuardRailDto> {
     return this.guardRails.get(caller, nameOrId);
   }
@@ -62,9 +54,7 @@ export class GuardRailsController {
   @Allow('connection:write')
   @ApiParam(NAME)
   @ApiOkResponse({ type: GuardRailDto })
-  @ApiNotFoundResponse(NOT_FOUND)
-  @ApiConflictResponse(EXISTS)
-  @ApiUnprocessableEntityResponse(INVALID)
+  @Refuses('missing', 'conflict', 'invalid')
   replace(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,
@@ -79,7 +69,7 @@ export class GuardRailsController {
   @Allow('connection:write')
   @ApiParam(NAME)
   @ApiNoContentResponse()
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   remove(@CurrentCaller() caller: Caller, @Param('nameOrID') nameOrId: string): Promise<void> {
     return this.guardRails.remove(caller, nameOrId);
   }
@@ -90,7 +80,7 @@ export class GuardRailsController {
   @Allow('connection:read')
   @ApiParam(NAME)
   @ApiOkResponse({ type: TestedGuardRailsDto })
-  @ApiNotFoundResponse(NOT_FOUND)
+  @Refuses('missing')
   test(
     @CurrentCaller() caller: Caller,
     @Param('nameOrID') nameOrId: string,

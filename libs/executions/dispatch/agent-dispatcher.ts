@@ -1,4 +1,17 @@
-import { type Order, type OrderAnswer, type Stop, type StopAck } from '#libs/protocol/index';
+import {
+  type CommonOrder,
+  type Order,
+  type OrderAnswer,
+  type OrderShare,
+  type Stop,
+  type StopAck,
+} from '#libs/protocol/index';
+
+/** What one host has of an order for many. */
+export interface HostShare {
+  readonly hostId: number;
+  readonly share: OrderShare;
+}
 
 /**
  * Port: the only way from the ledger to the agents' sockets. A socket is a hint: whatever gets no answer stays in its
@@ -12,6 +25,15 @@ export abstract class AgentDispatcher {
 
   /** Sends orders; null when the host is not connected, or its connection ended before it answered. */
   abstract run(hostId: number, orders: Order[]): Promise<OrderAnswer[] | null>;
+
+  /**
+   * Sends one order to many hosts, each with its share: a score of them at a time, no more.
+   * @returns for each, what `run` would
+   */
+  abstract runOnMany(
+    order: CommonOrder,
+    hosts: readonly HostShare[],
+  ): readonly Promise<OrderAnswer[] | null>[];
 
   /** Asks for an end, or that it never starts; null as for `run`. */
   abstract stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null>;

@@ -11,15 +11,16 @@ const about = (uuid: string, hostId: string): string =>
 
 /**
  * The audit rows of ends, as a part of the statement that writes the ends: `ran_script` and its like, in the name of whoever
- * asked for the run. What was withdrawn leaves no trace.
+ * asked for the run. What was withdrawn leaves no trace. (`= ANY(ARRAY[…])` for a join: see what settlements say of their plan.)
  * @param rows name of a WITH part with execution_id, uuid, host_id, state, exit_code, stop_reason; a state that is not final, or null, is passed over
+ * @param executions where their executions are found: the table, or a part that has just inserted them
  */
-export function recordEnds(rows: string): string {
+export function recordEnds(rows: string, executions = 'executions'): string {
   return `INSERT INTO audit (user_id, email, act, outcome, execution_uuid, host_id, details)
-    SELECT e.requested_by, e.requested_by_email, 'ran_' || e.kind, CASE s.state WHEN 'finished' THEN 'done' ELSE 'failed' END, e.uuid, s.host_id,
+    SELECT e.requested_by, nullif(e.requested_by_email, ''), 'ran_' || e.kind, CASE s.state WHEN 'finished' THEN 'done' ELSE 'failed' END, e.uuid, s.host_id,
       jsonb_build_object(${about('s.uuid', 's.host_id')}, 'state', s.state, 'exit_code', s.exit_code,
         'sync', coalesce((e.options->>'sync')::boolean, false), 'content_sha256', encode(e.content_sha256, 'hex'))
-    FROM ${rows} s JOIN executions e ON e.id = s.execution_id
+    FROM ${rows} s JOIN ${executions} e ON e.id = ANY(ARRAY[s.execution_id])
     WHERE s.state IN (${RECORDED}) AND s.stop_reason IS DISTINCT FROM 'script_withdrawn'`;
 }
 

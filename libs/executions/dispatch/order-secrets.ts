@@ -1,7 +1,7 @@
 import { type Order } from '#libs/protocol/index';
 
-/** What an order gets at the last moment and the ledger never holds. */
-export type OrderAdditions = Pick<Order, 'secrets' | 'mask' | 'deny_output'>;
+/** What an order gets at the last moment and the ledger never holds; `env` wins over what was asked for. */
+export type OrderAdditions = Pick<Order, 'env' | 'secrets' | 'mask' | 'deny_output'>;
 
 /** It will never be possible to send this order: the message says why, for people. */
 export class OrderRefused extends Error {}
@@ -14,11 +14,4 @@ export abstract class OrderSecrets {
    *   else means: try again later
    */
   abstract additionsFor(executionUuid: string): Promise<OrderAdditions>;
-}
-
-/** While nobody runs exec sessions. */
-export class NoOrderSecrets extends OrderSecrets {
-  async additionsFor(): Promise<OrderAdditions> {
-    return {};
-  }
 }

@@ -1,6 +1,8 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ReasonCode } from '#libs/protocol/index';
+import { Recurring } from '#libs/platform/batch/index';
 import { Database } from '#libs/platform/database/index';
+import { ApprovalSweep } from '../approvals/approval-sweep.js';
 import { Nudges } from '../results/nudges.js';
 import { RolloutsService } from '../rollout/rollouts.service.js';
 import { IN_FLIGHT_STATES, sqlList, UNSENT_STATES } from '../states.js';
@@ -14,12 +16,19 @@ const TICK_MS = 1_000;
 const SWEEP_EVERY = 5;
 const AT_ONCE = 1_000;
 
+/**
+ * SQL: ids of targets whose time is over, those first that wait longest. In the order of their ids they would be looked for along all targets,
+ * as soon as the planner believed that many are due.
+ */
+const due = (which: string): string =>
+  `SELECT id FROM (SELECT id FROM targets WHERE expires_at <= now() AND ${which} ORDER BY expires_at LIMIT ${AT_ONCE}) due ORDER BY id`;
+
 const SQL = {
   expireUnsent: {
     name: 'reap_unsent',
     text: `WITH ended AS (
-             UPDATE targets SET state = 'expired', reason = 'expired', message = CASE state WHEN 'ready' THEN 'expired before its turn came' ELSE 'expired before the host came online' END, finished_at = now()
-             WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state IN (${sqlList(UNSENT_STATES)}) ORDER BY id LIMIT ${AT_ONCE})
+             UPDATE targets SET state = 'expired', reason = 'expired', message = CASE state WHEN 'waiting_approval' THEN 'expired before it was approved' WHEN 'ready' THEN 'expired before its turn came' ELSE 'expired before the host came online' END, finished_at = now()
+             WHERE id = ANY(ARRAY(${due(`state IN (${sqlList(UNSENT_STATES)})`)}))
                AND state IN (${sqlList(UNSENT_STATES)})
              RETURNING execution_id, uuid, host_id, state, exit_code, stop_reason
            ), recorded AS (
@@ -39,7 +48,7 @@ const SQL = {
   askAboutExpired: {
     name: 'reap_dispatched',
     text: `UPDATE targets SET stop_reason = 'expired'
-           WHERE id IN (SELECT id FROM targets WHERE expires_at <= now() AND state = 'dispatched' AND stop_reason IS NULL ORDER BY id LIMIT ${AT_ONCE})
+           WHERE id = ANY(ARRAY(${due(`state = 'dispatched' AND stop_reason IS NULL`)}))
              AND state = 'dispatched' AND stop_reason IS NULL
            RETURNING attempt_id, host_id, stop_reason, stop_by`,
   },
@@ -59,10 +68,12 @@ const SQL = {
 export class ReaperService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(ReaperService.name);
   private readonly startedAt = performance.now();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly recurring = new Recurring(() => this.tick(), {
+    everyMs: TICK_MS,
+    onError: (error) =>
+      this.logger.warn('reaper tick failed; the next one tries again', { reason: String(error) }),
+  });
   private ticks = 0;
-  private stopped = false;
-  private current: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
@@ -70,28 +81,16 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
     private readonly stops: StopsService,
     private readonly settlements: SettlementsService,
     private readonly rollouts: RolloutsService,
+    private readonly approvals: ApprovalSweep,
     private readonly nudges: Nudges,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.recurring.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.current;
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.current = this.tick()
-        .catch((error: unknown) =>
-          this.logger.warn('reaper tick failed; the next one tries again', { reason: String(error) }),
-        )
-        .finally(() => this.schedule());
-    }, TICK_MS);
+    await this.recurring.stop();
   }
 
   private async tick(): Promise<void> {
@@ -103,6 +102,7 @@ export class ReaperService implements OnApplicationBootstrap, OnApplicationShutd
     await this.dispatcher.sweep();
     await this.stops.sweep();
     await this.rollouts.sweep();
+    await this.approvals.run();
     const orphans = await this.database.query<{ execution_id: string }>(SQL.orphans);
     this.nudges.ended(orphans.map((row) => row.execution_id));
   }

@@ -42,6 +42,7 @@ export interface Reconciliation {
  * | running | same journal, does not know it | lost: it cannot have happened, and nobody knows |
  * | in flight | another journal | lost: the state directory is gone, nobody knows |
  * | not in flight | knows it | stale: to be killed and forgotten |
+ * | not in flight | has yet to announce it (a trigger started it) | nothing: its word follows, and is answered |
  */
 @Injectable()
 export class ReconcileService {
@@ -78,7 +79,9 @@ export class ReconcileService {
       }
     }
     return {
-      stale: hello.attempts.map((a) => a.attempt_id).filter((id) => !inFlight.has(id)),
+      stale: hello.attempts
+        .filter((a) => !inFlight.has(a.attempt_id) && a.unannounced !== true)
+        .map((a) => a.attempt_id),
       resume: async () => {
         this.stops.send(stop);
         await this.dispatcher.send(await this.undelivered(hostId, known));

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Chunk, type Ending, ReasonCode, type Report } from '#libs/protocol/index';
-import { Batcher } from '#libs/platform/batch/index';
-import { Database } from '#libs/platform/database/index';
+import { Lanes } from '#libs/platform/batch/index';
+import { Database, Parts } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
 import {
   FINAL_STATES,
@@ -12,6 +12,7 @@ import {
   type TargetState,
 } from '../states.js';
 import { recordEnds } from './ends.js';
+import { OutputBounds } from './output-bounds.js';
 
 /** What became of one attempt since the last word about it: from its agent, or from what the server concludes. */
 export interface Settlement {
@@ -53,9 +54,13 @@ const NOT_IN_FLIGHT = sqlList(
  * hundred rows look cheap enough to be read all. So it leaves no choice: a row is found for each report by itself (a join
  * with all reports would be planned as a walk along all targets), by its attempt and then by id and host together,
  * which is exact in whatever index; never among all that is in flight (NOT IN proves no partial index); and a chunk by
- * target and number together. No EXISTS, which may be planned as one look at all that waits anywhere.
+ * target and number together. No EXISTS, which may be planned as one look at all that waits anywhere. A join by `=` may be planned as
+ * a walk along an index in its order, or along a partial one that a condition proves, when that looks as cheap as a look by key: as it
+ * does while the tables have a few rows. `= ANY(ARRAY[…])` can only be looked up.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
- * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks.
+ * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks. Those hold what has one size, so that
+ * a place is found without a walk; bytes of output are one value, cut at the last moment: as elements of an array they
+ * were written in hexadecimal, twice the size and the dearest part of a long output.
  */
 const SQL = {
   settle: {
@@ -64,10 +69,11 @@ const SQL = {
       WITH open AS (
         SELECT t.id, t.execution_id, r.*
         FROM (
-          SELECT *, (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
+          SELECT *, to_timestamp(started_ms / 1000) AS started_at, to_timestamp(finished_ms / 1000) AS finished_at,
+            (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
           FROM jsonb_to_recordset($1::jsonb) AS r(
-            ord int, attempt_id uuid, host_id int, first int, last int, started_at timestamptz, state text, reason text, message text, exit_code int,
-            signal int, finished_at timestamptz, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int, masked jsonb)
+            ord int, attempt_id uuid, host_id int, first int, last int, started_ms float8, state text, reason text, message text, exit_code int,
+            signal int, finished_ms float8, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int, masked jsonb, stop_trigger jsonb)
           ORDER BY target_id
         ) r CROSS JOIN LATERAL (
           SELECT t.id, t.execution_id FROM targets t
@@ -75,19 +81,21 @@ const SQL = {
         ) t
       ), fresh AS (
         SELECT o.execution_id, count(*) AS count, array_agg(o.id ORDER BY o.id, c.ord) AS targets, array_agg(c.no ORDER BY o.id, c.ord) AS nos,
-          array_agg(c.stream ORDER BY o.id, c.ord) AS streams, array_agg(c.at ORDER BY o.id, c.ord) AS ats, array_agg(c.data ORDER BY o.id, c.ord) AS datas
+          array_agg(c.stream ORDER BY o.id, c.ord) AS streams, array_agg(c.at ORDER BY o.id, c.ord) AS ats,
+          array_agg(c.begins ORDER BY o.id, c.ord) AS begins, array_agg(c.bytes ORDER BY o.id, c.ord) AS bytes
         FROM open o CROSS JOIN LATERAL unnest(
-          ($2::int[])[o.first:o.last], ($3::text[])[o.first:o.last], ($4::timestamptz[])[o.first:o.last], ($5::bytea[])[o.first:o.last]
-        ) WITH ORDINALITY AS c(no, stream, at, data, ord)
+          ($2::int[])[o.first:o.last], ($3::boolean[])[o.first:o.last], ($4::float8[])[o.first:o.last], ($5::int[])[o.first:o.last], ($6::int[])[o.first:o.last]
+        ) WITH ORDINALITY AS c(no, stream, at, begins, bytes, ord)
         WHERE (SELECT count(*) FROM output_chunks k WHERE k.target_id = o.id AND k.chunk_no = c.no) = 0
         GROUP BY o.execution_id
       ), numbered AS (
-        UPDATE executions e SET last_seq = e.last_seq + f.count FROM fresh f WHERE e.id = f.execution_id
-        RETURNING e.id, e.last_seq - f.count AS base, f.targets, f.nos, f.streams, f.ats, f.datas
+        UPDATE executions e SET last_seq = e.last_seq + f.count FROM fresh f WHERE e.id = ANY(ARRAY[f.execution_id])
+        RETURNING e.id, e.last_seq - f.count AS base, f.targets, f.nos, f.streams, f.ats, f.begins, f.bytes
       ), written AS (
         INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
-        SELECT n.id, n.base + c.ord, c.target_id, c.no, c.stream, c.at, c.data
-        FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.datas) WITH ORDINALITY AS c(target_id, no, stream, at, data, ord)
+        SELECT n.id, n.base + c.ord, c.target_id, c.no, CASE WHEN c.is_stderr THEN 'stderr' ELSE 'stdout' END, to_timestamp(c.at / 1000), substring($7::bytea FROM c.begins FOR c.bytes)
+        FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.begins, n.bytes)
+          WITH ORDINALITY AS c(target_id, no, is_stderr, at, begins, bytes, ord)
       ), settled AS (
       UPDATE targets t SET
         state = coalesce(o.state, CASE WHEN t.state = 'dispatched' AND o.started_at IS NOT NULL THEN 'running' ELSE t.state END),
@@ -95,8 +103,8 @@ const SQL = {
         finished_at = CASE WHEN o.state IS NULL THEN NULL ELSE coalesce(o.finished_at, now()) END,
         reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
         stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
-        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked
-      FROM open o WHERE t.id = o.id AND t.host_id = o.host_id
+        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked, stop_trigger = o.stop_trigger
+      FROM open o WHERE t.id = ANY(ARRAY[o.id])
       RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), recorded AS (
         ${recordEnds('settled')}
@@ -115,37 +123,45 @@ const SQL = {
 const MAX_SETTLEMENTS = 1_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/** Of parts that are sent as they are; smaller ones cost less in one piece. */
+const LARGE_PART_BYTES = 8 * 1024;
+
+/** A report with more output than this keeps company with its like. */
+const HEAVY_BYTES = 32 * 1024;
+
 /** Writes what became of attempts: the only place where a target in flight reaches its end. */
 @Injectable()
 export class SettlementsService {
-  private readonly batcher = new Batcher<Settlement, SettlementStatus>(
-    (items) => this.write(items),
+  /** Long output takes PostgreSQL tens of milliseconds per statement, for which the words of all other hosts would wait. */
+  private readonly lanes = new Lanes<Settlement, SettlementStatus>(keyOf, (items) => this.write(items), [
     MAX_SETTLEMENTS,
-    {
-      of: (item) => (item.chunks ?? []).reduce((sum, c) => sum + c.data.length, 0),
-      max: MAX_BYTES,
-    },
-  );
+    { of: outputBytes, max: MAX_BYTES },
+  ]);
 
   constructor(
     private readonly database: Database,
     private readonly nudges: Nudges,
+    private readonly bounds: OutputBounds,
   ) {}
 
   /** Resolves after the commit. @throws when the database is away: nothing was stored, say it again later */
   settle(settlement: Settlement): Promise<SettlementStatus> {
-    return this.batcher.add(settlement);
+    return this.lanes.add(settlement, outputBytes(settlement) > HEAVY_BYTES ? 'heavy' : 'light');
   }
 
-  /** An agent's own words. */
-  report(hostId: number, report: Report): Promise<SettlementStatus> {
+  /**
+   * An agent's own words.
+   * @throws DomainError malformed, for more output than the run may have
+   */
+  async report(hostId: number, report: Report): Promise<SettlementStatus> {
+    if (report.chunks !== undefined) await this.bounds.check(hostId, report);
     const { attempt_id: attemptId, started_at: startedAt, chunks, ending } = report;
     return this.settle({
       attemptId,
       hostId,
       startedAt: ending?.started_at ?? startedAt,
       chunks,
-      end: ending && { ...ending, state: stateOf(ending) },
+      end: ending && { state: stateOf(ending), ...ending },
     });
   }
 
@@ -186,6 +202,10 @@ function stateOf(ending: Ending): FinalState {
     : ending.outcome;
 }
 
+function outputBytes({ chunks }: Settlement): number {
+  return chunks === undefined ? 0 : chunks.reduce((sum, { data }) => sum + data.length, 0);
+}
+
 function keyOf(item: Pick<Settlement, 'attemptId' | 'hostId'>): string {
   return `${item.hostId} ${item.attemptId}`;
 }
@@ -211,8 +231,6 @@ function mergeByAttempt(items: readonly Settlement[]): Settlement[] {
 }
 
 function parameters(settlements: readonly Settlement[]): unknown[] {
-  const time = (ms: number | null | undefined): string | null =>
-    ms === null || ms === undefined ? null : new Date(ms).toISOString();
   const chunks: Chunk[] = [];
   const rows = settlements.map(({ attemptId, hostId, startedAt, chunks: own, end }, ord) => {
     const first = chunks.length + 1;
@@ -223,7 +241,8 @@ function parameters(settlements: readonly Settlement[]): unknown[] {
       host_id: hostId,
       first,
       last: chunks.length,
-      started_at: time(startedAt),
+      // Milliseconds: text of a time takes either side longer to make and to read than all else of a report.
+      started_ms: startedAt ?? null,
       ...(end && {
         state: end.state,
         reason: end.reason,
@@ -231,21 +250,27 @@ function parameters(settlements: readonly Settlement[]): unknown[] {
         message: end.message.replaceAll('\0', '\ufffd'),
         exit_code: end.exit_code,
         signal: end.signal,
-        finished_at: time(end.finished_at),
+        finished_ms: end.finished_at,
         duration_ms: end.duration_ms,
         stdout_bytes: end.stdout_bytes,
         stderr_bytes: end.stderr_bytes,
         dropped_bytes: end.dropped_bytes,
         gap_chunk: end.gap_seq,
         ...(end.masked && { masked: end.masked }),
+        ...(end.stop_trigger && { stop_trigger: end.stop_trigger }),
       }),
     };
   });
+  const parts = chunks.map(({ data }) => (typeof data === 'string' ? Buffer.from(data) : data));
+  let next = 1;
+  const begins = parts.map((part) => (next += part.length) - part.length);
   return [
     JSON.stringify(rows),
     chunks.map((c) => c.seq),
-    chunks.map((c) => c.stream),
-    chunks.map((c) => time(c.at)),
-    chunks.map((c) => Buffer.from(c.data)),
+    chunks.map((c) => c.stream === 'stderr'),
+    chunks.map((c) => c.at),
+    begins,
+    parts.map((part) => part.length),
+    parts.length * LARGE_PART_BYTES < next ? new Parts(parts) : Buffer.concat(parts),
   ];
 }

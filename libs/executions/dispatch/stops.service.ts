@@ -58,7 +58,10 @@ export class StopsService {
   }
 
   private async deliver(hostId: number, rows: readonly StopRow[]): Promise<void> {
-    const answers = (await this.agents.stop(hostId, rows.map(toStop))) ?? [];
+    const reasons = new Map(rows.map((row) => [row.attempt_id, row]));
+    const said = (await this.agents.stop(hostId, rows.map(toStop))) ?? [];
+    // What it was not asked about is another host's, or nobody's.
+    const answers = said.filter(({ attempt_id }) => reasons.has(attempt_id));
     const those = (state: string): string[] =>
       answers.filter((a) => a.state === state).map((a) => a.attempt_id);
     const [terminating, running] = [those('terminating'), those('running')];
@@ -67,7 +70,6 @@ export class StopsService {
       this.nudges.changed(changed.map((row) => row.execution_id));
     }
     if (running.length > 0) await this.database.query(SQL.startedInTime, [running]);
-    const reasons = new Map(rows.map((row) => [row.attempt_id, row]));
     for (const attemptId of those('not_started')) {
       const row = reasons.get(attemptId);
       if (row) await this.settlements.settle({ attemptId, hostId, end: endBeforeStart(row) });

@@ -43,7 +43,9 @@ const NOT_STOPPING = `(stop_reason IS NULL OR stop_reason = 'expired')`;
 const OPEN = `
   SELECT ${UPCOMING} FROM targets WHERE host_id = $1 AND lane = 'serial' AND state IN (${sqlList(IN_FLIGHT_STATES)}) AND ${NOT_STOPPING}
   UNION ALL
-  SELECT ${UPCOMING} FROM targets WHERE host_id = $1 AND lane = 'serial' AND state = 'queued'`;
+  SELECT ${UPCOMING} FROM targets WHERE host_id = $1 AND lane = 'serial' AND state = 'queued'
+  UNION ALL
+  SELECT ${UPCOMING} FROM targets WHERE host_id = $1 AND state = 'waiting_approval'`;
 
 // Pages are cut from the index alone; then their rows are read.
 const recorded = (direction: 'ASC' | 'DESC'): string => `
@@ -68,7 +70,7 @@ const SQL = {
     text: `SELECT o.uuid, o.created_at, o.host_id, h.hostname, coalesce(e.options->>'script_name', '') AS script_name,
              coalesce((e.options->>'sync')::boolean, false) AS sync, e.requested_by AS user_id, u.name AS user_name, e.requested_by_email AS email
            FROM (${OPEN}) o JOIN executions e ON e.id = o.execution_id JOIN hosts h ON h.id = o.host_id LEFT JOIN users u ON u.id = e.requested_by
-           WHERE e.kind = 'script' ORDER BY o.state = 'queued', o.id LIMIT $2 OFFSET $3`,
+           WHERE e.kind = 'script' ORDER BY CASE o.state WHEN 'waiting_approval' THEN 2 WHEN 'queued' THEN 1 ELSE 0 END, o.id LIMIT $2 OFFSET $3`,
   },
   countUpcoming: {
     name: 'activities_upcoming_count',

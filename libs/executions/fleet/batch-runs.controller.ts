@@ -47,7 +47,8 @@ export class BatchRunsController {
   @ApiNotFoundResponse({ type: ErrorEnvelopeDto, description: 'No such script.' })
   @ApiUnprocessableEntityResponse({
     type: ErrorEnvelopeDto,
-    description: 'More than 5000 hosts, or hosts that are not of the script’s team.',
+    description:
+      'More than 5000 hosts, hosts that are not of the script’s team, or a statement that does not fit.',
   })
   run(@CurrentCaller() caller: Caller, @Body() dto: RunBatchDto): Promise<RunBatchResponseDto> {
     return this.batches.run(caller, dto);

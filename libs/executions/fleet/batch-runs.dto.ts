@@ -12,6 +12,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { OptionalStatement, SignedStatementDto } from '#libs/agents/index';
 import { MAX_ID } from '#libs/platform/http/index';
 import { RolloutDto } from '../rollout/rollout.dto.js';
 
@@ -62,6 +63,10 @@ export class RunBatchDto extends RolloutDto {
   @ValidateNested({ message: 'filters must be an object' })
   @Type(() => BatchFiltersDto)
   filters?: BatchFiltersDto | null;
+
+  /** What people have signed of this request, for hosts that run nothing else; it is of all its hosts. */
+  @OptionalStatement()
+  statement?: SignedStatementDto | null;
 }
 
 export class RunBatchResponseDto {

@@ -5,6 +5,7 @@ import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { isUuid, MAX_ID } from '#libs/platform/http/index';
 import { ContentsService, type SavedScript, ScriptsService } from '#libs/scripts/index';
+import { ExecutionStatements } from '../statements/execution-statements.service.js';
 import { planRollout } from '../rollout/plan.js';
 import { type StartRequest, StartService } from '../start.service.js';
 import {
@@ -29,18 +30,19 @@ export class BatchRunsService {
     private readonly repository: BatchRunsRepository,
     private readonly hosts: HostsService,
     private readonly starts: StartService,
+    private readonly statements: ExecutionStatements,
   ) {}
 
   /**
    * Hosts that cannot run it are recorded, each with its reason; the others queue it, also where it is queued already.
    * @throws DomainError switched_off, forbidden, not_found (script), malformed (no hosts, or asked for in two ways), invalid
-   * (too many hosts, or hosts of another team); malformed, too, for waves that make no sense
+   * (too many hosts, hosts of another team, or a statement that does not fit); malformed, too, for waves that make no sense
    */
   async run(caller: Caller, dto: RunBatchDto): Promise<RunBatchResponseDto> {
     await this.policy.checkEnabled();
     const script = await this.script(caller, dto.script_id ?? 0);
     const hosts = await this.hostsFor(script, dto);
-    const { uuid } = await this.starts.start(caller, {
+    const request: StartRequest = {
       kind: 'script',
       lane: 'serial',
       content: await this.contents.get(script.contentSha256),
@@ -53,7 +55,7 @@ export class BatchRunsService {
       hostIds: hosts.map((host) => host.id),
       unable: unableAmong(hosts, script),
       rollout: planRollout(dto, hosts.length),
-      timeoutSeconds: await this.policy.timeout(null, script.teamId),
+      timeoutSeconds: await this.policy.timeout(script.teamId),
       record: (batch_execution_id) => ({
         act: 'ran_script_batch',
         details: {
@@ -63,7 +65,8 @@ export class BatchRunsService {
           team_id: script.teamId,
         },
       }),
-    });
+    };
+    const { uuid } = await this.starts.start(caller, await this.statements.with(request, dto.statement));
     return { batch_execution_id: uuid };
   }
 

@@ -35,6 +35,8 @@ const LIST = {
       (SELECT ${RUN} FROM targets t WHERE t.host_id = $1 AND t.lane = 'serial' AND t.state = 'queued' AND t.script_id IS NOT DISTINCT FROM s.id
        ORDER BY t.id DESC LIMIT 1)
       UNION ALL
+      (SELECT ${RUN} FROM targets t WHERE t.host_id = $1 AND t.state = 'waiting_approval' AND t.script_id IS NOT DISTINCT FROM s.id ORDER BY t.id DESC LIMIT 1)
+      UNION ALL
       (SELECT ${RUN} FROM targets t WHERE t.host_id = $1 AND t.lane = 'serial' AND t.state IN (${sqlList(IN_FLIGHT_STATES)})
          AND t.script_id IS NOT DISTINCT FROM s.id AND t.stop_reason IS DISTINCT FROM 'script_withdrawn' LIMIT 1)
       UNION ALL

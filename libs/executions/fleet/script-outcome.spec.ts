@@ -5,6 +5,7 @@ import { toScriptOutcome } from './script-outcome.js';
 describe('toScriptOutcome', () => {
   it.each([
     [{ state: 'queued' }, null, 'Script is running or will run when the host comes online.'],
+    [{ state: 'waiting_approval' }, null, 'Script is waiting for approval. It will run once it is approved.'],
     [{ state: 'finished', exit_code: 0 }, 0, ''],
     [{ state: 'finished', exit_code: 3 }, 3, ''],
     [{ state: 'finished', signal: 11 }, 139, ''],
@@ -12,6 +13,21 @@ describe('toScriptOutcome', () => {
       { state: 'timed_out', signal: 15 },
       -1,
       'Timeout. Fleet stopped the script after 7 seconds to protect host performance.',
+    ],
+    // The operator of the host allows no more than that.
+    [
+      { state: 'timed_out', duration_ms: '2004' },
+      -1,
+      'Timeout. Fleet stopped the script after 2 seconds to protect host performance.',
+    ],
+    [
+      {
+        state: 'failed_to_start',
+        reason: 'denied',
+        message: "denied by the agent's policy: nothing runs as root here",
+      },
+      -2,
+      "The script was denied by the agent's policy: nothing runs as root here.",
     ],
     [{ state: 'killed', stop_by: 'ann@example.com' }, -1, 'The script was stopped by ann@example.com.'],
     [
@@ -23,6 +39,16 @@ describe('toScriptOutcome', () => {
       { state: 'failed_to_start', reason: 'scripts_disabled' },
       -2,
       'Scripts are disabled for this host. To run scripts, deploy the fleetd agent with scripts enabled.',
+    ],
+    [
+      { state: 'denied', reason: 'approval_rejected', message: 'rejected by bob@example.com: not now' },
+      -2,
+      'The script was denied: rejected by bob@example.com: not now',
+    ],
+    [
+      { state: 'expired', message: 'expired before it was approved' },
+      -1,
+      'The request expired before it was approved; the script did not run.',
     ],
     [{ state: 'expired' }, -1, 'The request expired before the host came online; the script did not run.'],
   ] as const)('%j → %s', (fields, exitCode, message) => {

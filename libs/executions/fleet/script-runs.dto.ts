@@ -1,6 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { OptionalStatement, SignedStatementDto } from '#libs/agents/index';
 
 /** Which script, with what, on which host. Exactly one of script_id, script_contents and script_name. */
 export class RunScriptDto {
@@ -57,6 +58,10 @@ export class RunScriptDto {
   @Min(1, { message: 'expires_in must be at least 1 second' })
   @Max(31_536_000, { message: 'expires_in must be at most 31536000 seconds' })
   expires_in?: number | null;
+
+  /** What people have signed of this request, for hosts that run nothing else. */
+  @OptionalStatement()
+  statement?: SignedStatementDto | null;
 }
 
 export class RunScriptResponseDto {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Caller, require } from '#libs/platform/auth/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
 import { MAX_ID } from '#libs/platform/http/index';
-import { HostRights, HostsService, type RunnableHost } from '#libs/agents/index';
+import { HostRights, type RunnableHost } from '#libs/agents/index';
 import {
   ADHOC_SCRIPT_LIMIT,
   checkScriptContents,
@@ -12,6 +12,7 @@ import {
   ScriptsService,
 } from '#libs/scripts/index';
 import { ExecutionsService } from '../executions.service.js';
+import { ExecutionStatements } from '../statements/execution-statements.service.js';
 import { type StartRequest, StartService } from '../start.service.js';
 import { RunPolicy } from './run-policy.js';
 import { MESSAGES, toScriptOutcome } from './script-outcome.js';
@@ -25,7 +26,6 @@ const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 @Injectable()
 export class ScriptRunsService {
   constructor(
-    private readonly hosts: HostsService,
     private readonly rights: HostRights,
     private readonly scripts: ScriptsService,
     private readonly contents: ContentsService,
@@ -33,6 +33,7 @@ export class ScriptRunsService {
     private readonly starts: StartService,
     private readonly executions: ExecutionsService,
     private readonly results: ScriptResultsService,
+    private readonly statements: ExecutionStatements,
   ) {}
 
   /** In the order of Fleet's checks (`reference/fleet.md`, 3.2). @throws DomainError, the first that applies */
@@ -89,11 +90,9 @@ export class ScriptRunsService {
     dto: RunScriptDto,
   ): Promise<{ host: RunnableHost; request: StartRequest }> {
     const hostId = dto.host_id ?? 0;
-    // Asked for together, looked at in order.
-    const [, found] = await Promise.all([
-      this.policy.checkEnabled(),
-      hostId > 0 && hostId <= MAX_ID ? this.hosts.runnable(hostId) : null,
-    ]);
+    const { host: found, timeoutSeconds } = await this.policy.forHost(
+      hostId > 0 && hostId <= MAX_ID ? hostId : 0,
+    );
     checkSource(dto);
     refuseSecretVariables(dto.script_contents ?? '', 'script');
     const named = dto.script_name ? await this.scriptByName(caller, dto.script_name, dto.team_id ?? 0) : null;
@@ -117,11 +116,11 @@ export class ScriptRunsService {
       scriptId: script?.id,
       refuseWhenQueued: true,
       hostIds: [host.id],
-      timeoutSeconds: await this.policy.timeout(dto.timeout, host.teamId),
+      timeoutSeconds: dto.timeout ?? timeoutSeconds,
       expiresInSeconds: dto.expires_in ?? undefined,
       maxWaiting: MAX_WAITING_PER_HOST,
     };
-    return { host, request };
+    return { host, request: await this.statements.with(request, dto.statement) };
   }
 
   private async scriptByName(caller: Caller, name: string, teamId: number): Promise<SavedScript> {

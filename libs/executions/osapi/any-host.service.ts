@@ -51,6 +51,11 @@ export const NOT_HERE: readonly ReasonCode[] = [
   ReasonCode.scriptsDisabled,
   ReasonCode.journalUnavailable,
   ReasonCode.agentShutdown,
+  // By the agent's own policy: of a target that the server denies the state says so.
+  ReasonCode.denied,
+  // Others may ask for no signatures, or believe these.
+  ReasonCode.signatureMissing,
+  ReasonCode.signerUnknown,
 ];
 
 /**
@@ -109,12 +114,17 @@ export class AnyHostService {
   }
 
   private async see(executionId: string, hostIds: readonly number[], until: AbortSignal): Promise<void> {
-    const look = setInterval(() => this.nudges.changed([executionId]), LOOK_MS);
+    // While it waits for approval nothing can be done about it; that it is over is said.
+    let parked = false;
+    const look = setInterval(() => {
+      if (!parked) this.nudges.changed([executionId]);
+    }, LOOK_MS);
     try {
       for await (const _ of this.nudges.changes(executionId, until)) {
         const targets = await this.repository.targets([executionId]);
         const last = targets.at(-1);
         if (last === undefined) return;
+        parked = last.state === 'waiting_approval';
         const verdict = mayMove(last, NOT_HERE);
         if (verdict === 'stays') return;
         if (verdict === 'may' && !(await this.move(executionId, last, targets, hostIds))) return;

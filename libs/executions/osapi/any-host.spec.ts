@@ -45,6 +45,10 @@ describe('mayMove', () => {
     expect(verdict({ state: 'dispatched' })).toBe('unknown');
   });
 
+  it('waits for the word of those who have to approve it', () => {
+    expect(verdict({ state: 'waiting_approval' })).toBe('unknown');
+  });
+
   it('never moves what has started, whatever became of it', () => {
     const started_at = new Date();
     for (const state of TARGET_STATES) expect(verdict({ state, started_at })).toBe('stays');

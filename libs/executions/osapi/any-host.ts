@@ -20,14 +20,14 @@ export function least(loads: readonly Load[], random: () => number): number | nu
 
 /**
  * Whether the work of this target may go to another host: `may` only where it is certain that nothing has started, `stays` when it
- * started or ended in a way that is about the work, `unknown` while its agent has not said.
+ * started or ended in a way that is about the work, `unknown` while its agent, or its reviewers, have not said.
  * @param notHere agents' reasons that are about the agent
  */
 export function mayMove(target: TargetRow, notHere: readonly ReasonCode[]): 'may' | 'stays' | 'unknown' {
   const { state, reason, started_at } = target;
   if (started_at !== null) return 'stays';
   if (state === 'queued') return 'may';
-  if (state === 'dispatched') return 'unknown';
+  if (state === 'dispatched' || state === 'waiting_approval') return 'unknown';
   const never =
     (state === 'failed_to_start' && reason !== null && notHere.includes(reason)) ||
     (state === 'expired' && reason === ReasonCode.hostOffline) ||

@@ -19,6 +19,8 @@ export interface TargetPlan {
   readonly hostIds: readonly number[];
   /** Those of them on which nothing is started. */
   readonly unable: ReadonlyMap<number, Unable>;
+  /** Those on which the caller may run it, present or not: for which people sign it. */
+  readonly allowed: readonly number[];
 }
 
 /** What decides about it beside the target. */
@@ -57,12 +59,13 @@ export class CommandTargetsService {
     const allowed = hosts.filter((host) => !refusals.has(host.id));
     if (allowed.length === 0) throw refusedOnAll([...refusals.values()][0] ?? '');
     checkPreview(question.preview, allowed);
-    if (selection.mode === 'any') return anyOf(target, allowed);
+    const allowedIds = allowed.map(({ id }) => id);
+    if (selection.mode === 'any') return { ...anyOf(target, allowed), allowed: allowedIds };
     const unable = new Map<number, Unable>();
     for (const [id, rule] of refusals)
       unable.set(id, { state: 'denied', reason: ReasonCode.denied, message: rule });
     if (!question.queue) for (const host of allowed) away(host, unable);
-    return { mode: 'all', hostIds: hosts.map((host) => host.id), unable };
+    return { mode: 'all', hostIds: hosts.map((host) => host.id), unable, allowed: allowedIds };
   }
 }
 
@@ -76,7 +79,7 @@ function away({ id, online, draining }: SelectedHost, unable: Map<number, Unable
 }
 
 /** An agent that refuses everything is nobody to choose. */
-function anyOf(target: string, hosts: readonly SelectedHost[]): TargetPlan {
+function anyOf(target: string, hosts: readonly SelectedHost[]): Omit<TargetPlan, 'allowed'> {
   const able = hosts.filter((host) => host.online && !host.draining && host.scriptsEnabled !== false);
   if (able.length === 0) throw nobody(target, 'any');
   return { mode: 'any', hostIds: able.map((host) => host.id), unable: new Map() };

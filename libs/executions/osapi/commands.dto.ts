@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsArray, IsBoolean, IsInt, IsOptional, Max, MaxLength, Min, ValidateBy } from 'class-validator';
+import { OptionalStatement, SignedStatementDto } from '#libs/agents/index';
 import { RolloutDto } from '../rollout/rollout.dto.js';
 
 /** Text that a process can be given: no NUL, no halves of characters. */
@@ -106,6 +107,10 @@ export class RunDto extends RolloutDto {
     'preview must be the digest of POST /api/v1/targets/preview: 64 hexadecimal digits',
   )
   preview?: string | null;
+
+  /** What people have signed of this request, for hosts that run nothing else. */
+  @OptionalStatement()
+  statement?: SignedStatementDto | null;
 }
 
 /** A program and its arguments; no shell looks at them. */
@@ -184,6 +189,9 @@ export class CommandResultDto {
    * @example 550e8400-e29b-41d4-a716-446655440000
    */
   job_id!: string;
+
+  /** It waits for approval, or did: see `/api/reviews/{review_id}`. Absent when nobody has to approve it. */
+  review_id?: string;
 
   /** One item per host, sorted by hostname. */
   @ApiProperty({ type: [CommandItemDto] })

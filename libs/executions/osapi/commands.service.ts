@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type Caller, type CommandLine } from '#libs/platform/auth/index';
+import { type SignedStatementDto } from '#libs/agents/index';
 import { type RunOptions } from '../execution.entity.js';
 import { ExecutionsRepository, type TargetRow } from '../executions.repository.js';
 import { ExecutionsService } from '../executions.service.js';
 import { OutputTailsRepository } from '../results/output-tails.repository.js';
 import { planRollout } from '../rollout/plan.js';
 import { type RolloutDto } from '../rollout/rollout.dto.js';
-import { type Started, StartService } from '../start.service.js';
+import { type Started, type StartRequest, StartService } from '../start.service.js';
+import { ExecutionStatements } from '../statements/execution-statements.service.js';
 import { AnyHostService } from './any-host.service.js';
 import { type Command, expiryOf, isGradual, rolloutOf, toCommand, waitOf } from './command-request.js';
 import { CommandTargetsService, type TargetPlan } from './command-targets.service.js';
@@ -35,6 +37,8 @@ export interface CommandAsked {
   /** Uuid of the job that this repeats. */
   readonly retryOf?: string;
   readonly idempotencyKey?: string | undefined;
+  /** What people have signed of it. */
+  readonly statement?: SignedStatementDto | null | undefined;
 }
 
 /** osapi's "run a command", over the one ledger. */
@@ -47,6 +51,7 @@ export class CommandsService {
     private readonly executions: ExecutionsService,
     private readonly ledger: ExecutionsRepository,
     private readonly tails: OutputTailsRepository,
+    private readonly statements: ExecutionStatements,
   ) {}
 
   /**
@@ -63,7 +68,7 @@ export class CommandsService {
   ): Promise<CommandResultDto> {
     const command = toCommand(line, dto);
     const gradual = isGradual(dto);
-    const { id, uuid, created } = await this.start(caller, {
+    const { id, uuid, created, review } = await this.start(caller, {
       target,
       line,
       command,
@@ -73,10 +78,17 @@ export class CommandsService {
       rollout: rolloutOf(dto),
       preview: dto.preview,
       idempotencyKey,
+      statement: dto.statement,
     });
-    const rows = await this.gather(id, waitOf(dto), signal, created);
+    // What waits for people is not waited for: the answer says which review it is.
+    const seconds = created && review !== null ? 0 : waitOf(dto);
+    const rows = await this.gather(id, seconds, signal, created);
     const any = (await this.ledger.find(uuid))?.options.any === true;
-    return { job_id: uuid, results: await this.items(counting(rows, any), command.timeoutSeconds) };
+    return {
+      job_id: uuid,
+      ...(review !== null && { review_id: review }),
+      results: await this.items(counting(rows, any), command.timeoutSeconds),
+    };
   }
 
   /**
@@ -88,18 +100,25 @@ export class CommandsService {
     const identity = identityOf(asked);
     const before = await this.starts.startedBefore(caller, idempotencyKey, identity);
     if (before) return before;
-    const { mode, hostIds, unable } = await this.targets.plan(caller, asked);
-    const started = await this.starts.start(caller, {
+    const { mode, hostIds, unable, allowed } = await this.targets.plan(caller, asked);
+    const request: StartRequest = {
       ...command,
       options: { ...command.options, ...memoryOf(asked, mode) },
       hostIds: mode === 'any' ? [await this.anyHost.choose(hostIds)] : hostIds,
+      ...(mode === 'any' && { mayMoveTo: hostIds }),
       ...(unable.size > 0 && { unable }),
       ...(mode === 'all' && { rollout: planRollout(asked.rollout, hostIds.length) }),
       expiresInSeconds: asked.expiresInSeconds,
       idempotencyKey,
       asked: identity,
-    });
-    if (mode === 'any' && started.created) this.anyHost.follow(started.id, hostIds, asked.expiresInSeconds);
+    };
+    const started = await this.starts.start(
+      caller,
+      await this.statements.with(request, asked.statement, allowed),
+    );
+    // What waits for approval has its time afterwards, and ends by itself.
+    const seconds = started.review === null ? asked.expiresInSeconds : Infinity;
+    if (mode === 'any' && started.created) this.anyHost.follow(started.id, hostIds, seconds);
     return started;
   }
 

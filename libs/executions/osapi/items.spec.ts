@@ -42,6 +42,20 @@ describe('toOutcome: each row of the table of outcomes', () => {
       { status: 'failed', error: 'nope: command not found', reason: 'not_found', changed: false },
     ],
     [
+      'denied by the agent',
+      {
+        state: 'failed_to_start',
+        reason: 'denied',
+        message: "denied by the agent's policy: nothing runs as root here",
+      },
+      {
+        status: 'failed',
+        error: "denied: the agent's policy: nothing runs as root here",
+        reason: 'denied',
+        changed: false,
+      },
+    ],
+    [
       'host offline',
       { state: 'failed_to_start', reason: 'host_offline', message: 'host offline' },
       { status: 'failed', error: 'host offline', reason: 'host_offline', changed: false },

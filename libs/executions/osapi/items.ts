@@ -1,6 +1,8 @@
+import { ReasonCode } from '#libs/protocol/index';
 import { type TargetRow } from '../executions.repository.js';
 import { type OutputTail, type TailWanted } from '../results/output-tails.repository.js';
 import { isFinal } from '../states.js';
+import { stoppedAfter } from '../timed-out.js';
 import { type CommandItemDto } from './commands.dto.js';
 
 /** How a target looks as an item of osapi's `results`. */
@@ -33,13 +35,16 @@ export function toOutcome(target: TargetRow, timeoutSeconds: number): ItemOutcom
     case 'finished':
       return { status: 'ok', exit_code: target.exit_code ?? 128 + (signal ?? 0), changed: true };
     case 'timed_out':
-      return failed(`command timed out after ${timeoutSeconds}s`, true);
+      return failed(`command timed out after ${stoppedAfter(target, timeoutSeconds)}s`, true);
     case 'killed':
       return failed(
         stop_by === null ? `command was stopped: ${message}` : `command was stopped by ${stop_by}`,
         true,
       );
     case 'failed_to_start':
+      if (target.reason === ReasonCode.denied)
+        return failed(`denied: ${message.replace(/^denied by /, '')}`, false);
+      return failed(message || 'failed to start', false);
     case 'expired':
       return failed(message || 'expired', false);
     case 'lost':
@@ -75,14 +80,13 @@ export function toItem(
   tail: OutputTail | undefined,
 ): CommandItemDto {
   const outcome = toOutcome(target, timeoutSeconds);
-  return {
-    hostname: target.hostname ?? '',
-    host_id: target.host_id,
-    ...outcome,
-    ...((outcome.status === 'ok' || tail !== undefined || outcome.changed === true) &&
-      outputOf(target, tail)),
-    ...(target.duration_ms !== null && { duration_ms: Number(target.duration_ms) }),
-  };
+  const hasOutput = outcome.status === 'ok' || tail !== undefined || outcome.changed === true;
+  return Object.assign(
+    { hostname: target.hostname ?? '', host_id: target.host_id },
+    outcome,
+    hasOutput && outputOf(target, tail),
+    target.duration_ms !== null && { duration_ms: Number(target.duration_ms) },
+  );
 }
 
 function outputOf(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Watchers } from '#libs/platform/streams/index';
 
 /**
- * Hints that rows have changed, sent after the commit: to the dispatcher by host, to watchers and rollouts by the internal id
+ * Hints that rows have changed, sent after the commit: to the dispatcher by host, to watchers, rollouts and reviews by the internal id
  * of the execution. A lost hint costs time, never truth: sweeps and polls find what it was about.
  */
 @Injectable()
@@ -10,7 +10,7 @@ export class Nudges extends Watchers<string> {
   private readonly lastWake = new Map<number, number>();
   private wakes = 0;
   private wakeDispatcher: (hostIds: readonly number[]) => void = () => undefined;
-  private tellRollouts: (executionIds: readonly string[]) => void = () => undefined;
+  private readonly endListeners: ((executionIds: readonly string[]) => void)[] = [];
 
   /** These hosts may have work to send, or room for more. */
   wake(hostIds: readonly number[]): void {
@@ -23,7 +23,7 @@ export class Nudges extends Watchers<string> {
   /** Targets of these have ended: they have changed, and where hosts take turns it may be the next one's. */
   ended(executionIds: readonly string[]): void {
     this.changed(executionIds);
-    this.tellRollouts(executionIds);
+    for (const tell of this.endListeners) tell(executionIds);
   }
 
   /** A point in time, for `wokenSince`. */
@@ -41,8 +41,8 @@ export class Nudges extends Watchers<string> {
     this.wakeDispatcher = listener;
   }
 
-  /** The rollouts listen here. */
+  /** Rollouts and reviews listen here. */
   onEnd(listener: (executionIds: readonly string[]) => void): void {
-    this.tellRollouts = listener;
+    this.endListeners.push(listener);
   }
 }

@@ -13,6 +13,14 @@ export interface OutputTail {
   readonly limit: number;
 }
 
+/** The last bytes of both streams of a target as they came, as text. */
+export interface JoinedTail {
+  readonly text: string;
+  /** Bytes read of each stream. */
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+}
+
 /** What is known, before reading, of a target whose output is wanted. */
 export interface TailWanted {
   readonly id: string;
@@ -60,6 +68,17 @@ export class OutputTailsRepository {
       rows.map((row) => row.data),
       bytes,
     );
+  }
+
+  /** Both streams of one target in order of arrival, of each the last `bytes`. */
+  async joined(targetId: string, bytes: number): Promise<JoinedTail> {
+    const pieces = await this.database.query<Piece>(SQL.eachStream, [[targetId], bytes]);
+    const { stdoutBytes, stderrBytes } = tailOf(pieces, bytes);
+    const text = textOf(
+      pieces.map((piece) => piece.data),
+      Math.min(bytes, Math.max(stdoutBytes, stderrBytes)),
+    );
+    return { text, stdoutBytes, stderrBytes };
   }
 
   /**

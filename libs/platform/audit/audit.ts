@@ -15,9 +15,12 @@ export interface AuditRecord {
   readonly details?: Record<string, unknown>;
 }
 
+/** Of one row of the record, in the order of `auditValues`; for statements that write it as one of their parts. */
+export const AUDIT_COLUMNS = 'user_id, email, address, act, outcome, execution_uuid, host_id, details';
+
 const INSERT = {
   name: 'audit_insert',
-  text: 'INSERT INTO audit (user_id, email, address, act, outcome, execution_uuid, host_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+  text: `INSERT INTO audit (${AUDIT_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 };
 
 /** The record of acts. */
@@ -27,25 +30,12 @@ export class Audit {
 
   /** Writes in the act's own transaction; alone only for acts that change nothing else (denials). */
   async record(tx: Transaction | null, record: AuditRecord): Promise<void> {
-    const {
-      userId,
-      email,
-      address,
-      act,
-      outcome,
-      executionUuid = null,
-      hostId = null,
-      details = {},
-    } = record;
-    await (tx ?? this.database).query(INSERT, [
-      userId,
-      email,
-      address,
-      act,
-      outcome,
-      executionUuid,
-      hostId,
-      JSON.stringify(details),
-    ]);
+    await (tx ?? this.database).query(INSERT, auditValues(record));
   }
+}
+
+/** The values of `AUDIT_COLUMNS`. */
+export function auditValues(record: AuditRecord): unknown[] {
+  const { userId, email, address, act, outcome, executionUuid = null, hostId = null, details = {} } = record;
+  return [userId, email, address, act, outcome, executionUuid, hostId, JSON.stringify(details)];
 }

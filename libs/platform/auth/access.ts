@@ -44,6 +44,8 @@ export const ACTS = {
   'host:identify': { global: ROLES, team: ROLES },
   'host:transfer': operators,
   'host:delete': operators,
+  /** That a machine may enroll again as its host, without the host's key. */
+  'host:reenroll': operators,
   'script:write': { global: ['admin', 'maintainer', 'gitops'], team: ['admin', 'maintainer', 'gitops'] },
   'script:read': readers,
   'script:execute': operators,
@@ -52,6 +54,8 @@ export const ACTS = {
   'activity:read': readers,
   'activity:cancel': operators,
   'audit:read': { global: readers.global, team: [] },
+  /** The whole record with its seals: to verify it, and to take it away. */
+  'audit:verify': globalAdmin,
   /** New SQL: any team's role will do; which hosts it reaches is asked apart. */
   'live_query:run_new': {
     global: ['admin', 'maintainer', 'observer_plus'],
@@ -107,6 +111,11 @@ export const ACTS = {
   'session:kill': operators,
   /** Whoever is among the reviewers, whatever their role; which reviews those are is asked apart. */
   'review:decide': everyone,
+  /** Reviews of one's own requests, and those where one is among the reviewers. */
+  'review:read': everyone,
+  /** What has to be approved before it runs; policies for hosts of all teams are there for everybody who can look at what waits. */
+  'approval_policy:read': { ...readers, noTeam: readers.team },
+  'approval_policy:write': { global: ['admin'], team: ['admin'] },
 } as const satisfies Record<string, Rule>;
 export type Act = keyof typeof ACTS;
 export const ACT_NAMES = Object.keys(ACTS) as Act[];

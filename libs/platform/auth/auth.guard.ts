@@ -13,7 +13,8 @@ import { DomainError, notFound } from '../errors/index.js';
 import { ErrorEnvelopeDto } from '../http/error-envelope.dto.js';
 import { type Act } from './access.js';
 import { Authenticator } from './authenticator.js';
-import { addressOf, maySomewhere, setCaller } from './caller.js';
+import { addressOf, type Caller, maySomewhere, setCaller } from './caller.js';
+import { RequestLimiter } from './request-limiter.js';
 
 export const ACT_KEY = 'muster:act';
 export const PUBLIC_KEY = 'muster:public';
@@ -47,12 +48,18 @@ export const BeforeSetup = (): CustomDecorator => SetMetadata(BEFORE_SETUP_KEY, 
 /** The route is open to users who have to choose a new password first. */
 export const DuringPasswordReset = (): CustomDecorator => SetMetadata(PASSWORD_RESET_KEY, true);
 
+/** Nobody knows who asks. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof DomainError && ['credentials_missing', 'credentials_invalid'].includes(error.code);
+}
+
 /** Authenticates every route and checks its act; a route without either decorator is refused. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly authenticator: Authenticator,
+    private readonly limiter: RequestLimiter,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -70,13 +77,22 @@ export class AuthGuard implements CanActivate {
     if (read(PUBLIC_KEY) === true) return true;
     const act = read<Act>(ACT_KEY);
     if (act === undefined) throw new DomainError('forbidden', 'forbidden');
-    const caller = await this.authenticator.authenticate(tokenOf(request), addressOf(request));
+    const caller = await this.identify(request);
+    await this.limiter.take(caller);
     setCaller(request, caller, act);
     // On which objects is the service's question; here it is whether there can be any.
     if (!maySomewhere(caller, act)) throw new DomainError('forbidden', 'forbidden', { required: act });
     if (caller.mustResetPassword && read(PASSWORD_RESET_KEY) !== true)
       throw new DomainError('password_reset_required', 'password reset required');
     return true;
+  }
+
+  /** @throws DomainError credentials_missing, credentials_invalid; rate_limited after too many of them */
+  private identify(request: Request): Promise<Caller> {
+    const address = addressOf(request);
+    return this.limiter.counted(address, isUnknown, async () =>
+      this.authenticator.authenticate(tokenOf(request), address),
+    );
   }
 }
 

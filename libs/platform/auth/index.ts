@@ -25,6 +25,9 @@ export {
   type CommandLine,
 } from './allowed-commands.js';
 export { Authenticator } from './authenticator.js';
+export { rateLimited, RequestLimiter } from './request-limiter.js';
+export { RequestLimitsModule } from './request-limits.module.js';
+export { type SignerKey, SignerKeys } from './signer-keys.js';
 export { passwordProblem } from './password-criteria.js';
 export {
   addressOf,

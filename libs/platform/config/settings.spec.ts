@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { loadSettings, serverUrl, SettingsError } from './settings.js';
 
 describe('loadSettings', () => {
@@ -10,6 +11,7 @@ describe('loadSettings', () => {
       firstAdmin: null,
       enrollSecret: null,
       secretsKeys: null,
+      signingKeys: null,
       tls: null,
       logLevel: 'info',
       outputCapBytes: 64 * 1024 * 1024,
@@ -54,6 +56,10 @@ describe('loadSettings', () => {
       { MUSTER_SECRETS_KEY: 'c2hvcnQ=' },
       'MUSTER_SECRETS_KEY: must be a key of 32 bytes in base64 (openssl rand -base64 32), or several with commas',
     ],
+    [
+      { MUSTER_SIGNING_KEY: 'c2hvcnQ=' },
+      'MUSTER_SIGNING_KEY: must be an Ed25519 private key (openssl genpkey -algorithm ed25519), as PEM or its PKCS8 in base64; a second one is the key of before',
+    ],
     [{ MUSTER_OUTPUT_CAP_BYTES: '10' }, 'MUSTER_OUTPUT_CAP_BYTES: must be between 1024 and 4294967296'],
   ])('%j → %s', (env, message) => {
     expect(() => loadSettings(env)).toThrow(new SettingsError(message));
@@ -63,6 +69,19 @@ describe('loadSettings', () => {
     const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
     const MUSTER_SECRETS_KEY = [one, two].map((key) => key.toString('base64')).join(', ');
     expect(loadSettings({ MUSTER_SECRETS_KEY }).secretsKeys).toEqual([one, two]);
+  });
+
+  it('takes a signing key as PEM or as base64, and the one of before with it', () => {
+    const [one, two] = [generateKeyPairSync('ed25519').privateKey, generateKeyPairSync('ed25519').privateKey];
+    const pem = [one, two].map((key) => key.export({ type: 'pkcs8', format: 'pem' }) as string).join('');
+    const base64 = [one, two]
+      .map((key) => key.export({ type: 'pkcs8', format: 'der' }).toString('base64'))
+      .join(', ');
+    for (const MUSTER_SIGNING_KEY of [pem, pem.replaceAll('\n', '\\n'), base64]) {
+      const keys = loadSettings({ MUSTER_SIGNING_KEY }).signingKeys;
+      expect(keys?.map((key) => key.equals(one) || key.equals(two))).toEqual([true, true]);
+      expect(keys?.[0]?.equals(one)).toBe(true);
+    }
   });
 
   it('tells every variable that makes no sense, not only the first', () => {

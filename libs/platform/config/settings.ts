@@ -1,9 +1,11 @@
+import { type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { passwordProblem } from '../auth/password-criteria.js';
 import { decodeSecretsKeys } from './secrets-keys.js';
+import { decodeSigningKeys } from './signing-keys.js';
 
 /** Injection token for the validated settings: `@Inject(SETTINGS) settings: Settings`. */
 export const SETTINGS = Symbol('settings');
@@ -22,15 +24,31 @@ export interface Settings {
   readonly enrollSecret: string | null;
   /** Keys for the secrets of connections: the first one seals, all of them open. null: those in `<dataDir>/secrets.key`. */
   readonly secretsKeys: readonly Buffer[] | null;
+  /** The server's own keys: the first one signs, a second one is that of before. null: those in `<dataDir>/signing.key` and `signing-previous.key`. */
+  readonly signingKeys: readonly KeyObject[] | null;
   /** PEM texts. */
   readonly tls: { cert: string; key: string } | null;
+  /** Requests per second that one token may make, as a mean over ten seconds; 0: any number. */
+  readonly tokenRate: number;
+  /** Requests per second of one address that may be refused for want of a known token, as a mean over ten seconds; 0: any number. */
+  readonly refusedRate: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Seconds between two heartbeats of an agent; silent for two of them means offline. */
   readonly heartbeatSeconds: number;
   /** Seconds an agent may stay away before what it was running counts as lost. */
   readonly leaseSeconds: number;
+  /** Hours a host has to be away before a machine may enroll in its place without its key; 0: as soon as it is offline. */
+  readonly reenrollAfterHours: number;
   /** Output kept per target, bytes. */
   readonly outputCapBytes: number;
+  /** Days that executions are kept; 0: by age for ever. */
+  readonly historyDays: number;
+  /** Executions that are kept; 0: any number. */
+  readonly historyRuns: number;
+  /** Of each host the newest so many are kept in any case. */
+  readonly historyRunsPerHost: number;
+  /** Days that rows of the audit record are kept; 0: for ever. */
+  readonly auditDays: number;
   /** Seconds a script may run when nothing else says. */
   readonly scriptTimeoutSeconds: number;
   /** Seconds that the synchronous forms of a live query wait for hosts that are online. */
@@ -43,6 +61,8 @@ export interface Settings {
   readonly liveQueryIdleSeconds: number;
   /** Seconds of inactivity after which a login session ends; 0 never. */
   readonly sessionSeconds: number;
+  /** Days that the output of exec sessions is kept; 0: always. */
+  readonly sessionRetentionDays: number;
   /** Stop when standard input ends: set by `muster up`, so that nothing outlives it. */
   readonly exitWithParent: boolean;
 }
@@ -74,6 +94,15 @@ const secretsKeys = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const signingKeys = z.string().transform((text, context) => {
+  const keys = decodeSigningKeys(text);
+  if (keys !== null && keys.length <= 2) return keys;
+  context.addIssue(
+    'must be an Ed25519 private key (openssl genpkey -algorithm ed25519), as PEM or its PKCS8 in base64; a second one is the key of before',
+  );
+  return z.NEVER;
+});
+
 const Environment = z.object({
   MUSTER_HOST: z.string().default('127.0.0.1'),
   MUSTER_PORT: whole(0, 65_535).default(8420),
@@ -94,20 +123,29 @@ const Environment = z.object({
   MUSTER_FIRST_ADMIN: z.literal('generate', "must be 'generate' or unset").optional(),
   MUSTER_ENROLL_SECRET: z.string().max(255, 'must have at most 255 characters').optional(),
   MUSTER_SECRETS_KEY: secretsKeys.optional(),
+  MUSTER_SIGNING_KEY: signingKeys.optional(),
   MUSTER_TLS_CERT: z.string().optional(),
   MUSTER_TLS_KEY: z.string().optional(),
+  MUSTER_TOKEN_RATE: whole(0, 1_000_000).default(1000),
+  MUSTER_REFUSED_RATE: whole(0, 1_000_000).default(100),
   MUSTER_LOG_LEVEL: z
     .enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug')
     .default('info'),
   MUSTER_HEARTBEAT_SECONDS: whole(1, 300).default(10),
   MUSTER_LEASE_SECONDS: whole(5, 2_592_000).default(3600),
+  MUSTER_REENROLL_AFTER_HOURS: whole(0, 876_000).default(168),
   MUSTER_OUTPUT_CAP_BYTES: whole(1024, 4_294_967_296).default(64 * 1024 * 1024),
+  MUSTER_HISTORY_DAYS: whole(0, 36_500).default(0),
+  MUSTER_HISTORY_RUNS: whole(0, 2_000_000_000).default(0),
+  MUSTER_HISTORY_RUNS_PER_HOST: whole(0, 1_000_000).default(100),
+  MUSTER_AUDIT_DAYS: whole(0, 36_500).default(0),
   MUSTER_SCRIPT_TIMEOUT_SECONDS: whole(1, 604_800).default(300),
   MUSTER_LIVE_QUERY_REST_SECONDS: whole(1, 600).default(25),
   MUSTER_LIVE_QUERY_IDLE_SECONDS: whole(1, 86_400).default(60),
   MUSTER_SPEC_SQL_CHECK: z.enum(['refuse', 'warn', 'off'], 'must be refuse, warn or off').default('refuse'),
   MUSTER_RESULTS_LOG: z.string().optional(),
   MUSTER_SESSION_SECONDS: whole(0, 31_536_000).default(5 * 24 * 3600),
+  MUSTER_SESSION_RETENTION: whole(0, 36_500).default(0),
   MUSTER_EXIT_WITH_PARENT: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
 });
 
@@ -140,17 +178,26 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
         : (e.MUSTER_FIRST_ADMIN ?? null),
     enrollSecret: e.MUSTER_ENROLL_SECRET ?? null,
     secretsKeys: e.MUSTER_SECRETS_KEY ?? null,
+    signingKeys: e.MUSTER_SIGNING_KEY ?? null,
     tls: readTls(e.MUSTER_TLS_CERT, e.MUSTER_TLS_KEY),
+    tokenRate: e.MUSTER_TOKEN_RATE,
+    refusedRate: e.MUSTER_REFUSED_RATE,
     logLevel: e.MUSTER_LOG_LEVEL,
     heartbeatSeconds: e.MUSTER_HEARTBEAT_SECONDS,
     leaseSeconds: e.MUSTER_LEASE_SECONDS,
+    reenrollAfterHours: e.MUSTER_REENROLL_AFTER_HOURS,
     outputCapBytes: e.MUSTER_OUTPUT_CAP_BYTES,
+    historyDays: e.MUSTER_HISTORY_DAYS,
+    historyRuns: e.MUSTER_HISTORY_RUNS,
+    historyRunsPerHost: e.MUSTER_HISTORY_RUNS_PER_HOST,
+    auditDays: e.MUSTER_AUDIT_DAYS,
     scriptTimeoutSeconds: e.MUSTER_SCRIPT_TIMEOUT_SECONDS,
     liveQueryRestSeconds: e.MUSTER_LIVE_QUERY_REST_SECONDS,
     liveQueryIdleSeconds: e.MUSTER_LIVE_QUERY_IDLE_SECONDS,
     specSqlCheck: e.MUSTER_SPEC_SQL_CHECK,
     resultsLog: e.MUSTER_RESULTS_LOG === undefined ? null : resolve(e.MUSTER_RESULTS_LOG),
     sessionSeconds: e.MUSTER_SESSION_SECONDS,
+    sessionRetentionDays: e.MUSTER_SESSION_RETENTION,
     exitWithParent: e.MUSTER_EXIT_WITH_PARENT === '1',
   };
 }

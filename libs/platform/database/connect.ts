@@ -17,13 +17,17 @@ const SESSION_OPTIONS = [
   'enable_hashjoin=off',
   'enable_mergejoin=off',
   'jit=off',
+  // PostgreSQL's own functions and types first, whatever was set for this role or database: who can set that must not
+  // decide what the server's statements mean.
+  'search_path="$user",public,pg_temp',
 ];
 
-/** Options of every connection to Muster's database; the entities come from the domains. */
+/** Options of every connection to Muster's database; the entities come from the domains. `options` of the URL come after ours, and win. */
 export function dataSourceOptions(url: string, entities: DataSourceOptions['entities']): DataSourceOptions {
+  const { rest, options } = withoutOptions(url);
   return {
     type: 'postgres',
-    url,
+    url: rest,
     ...(entities && { entities }),
     migrations: MIGRATIONS,
     migrationsTableName: 'migrations',
@@ -37,11 +41,20 @@ export function dataSourceOptions(url: string, entities: DataSourceOptions['enti
       keepAlive: true,
       // Statements of a transaction that do not need each other's results go out together.
       pipeline: true,
-      options: SESSION_OPTIONS.map((option) => `-c ${option}`).join(' '),
+      options: [...SESSION_OPTIONS.map((option) => `-c ${option}`), ...options].join(' '),
     },
     poolErrorHandler: (error: Error) =>
       new Logger('Database').warn('connection lost', { reason: error.message }),
   };
+}
+
+/** The driver would take the URL's `options` instead of ours. */
+function withoutOptions(url: string): { rest: string; options: string[] } {
+  if (!url.includes('options=') || !URL.canParse(url)) return { rest: url, options: [] };
+  const parsed = new URL(url);
+  const options = parsed.searchParams.getAll('options');
+  parsed.searchParams.delete('options');
+  return { rest: parsed.href, options };
 }
 
 /**
@@ -59,8 +72,28 @@ export async function connectDatabase(options: DataSourceOptions): Promise<DataS
     );
   }
   surviveLostConnections(dataSource);
-  await migrate(dataSource);
+  try {
+    await checkSchema(dataSource);
+    await migrate(dataSource);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
   return dataSource;
+}
+
+/** Tables in a schema that only a setting of the role or of the database leads to would be passed over, and new ones made elsewhere. */
+async function checkSchema(dataSource: DataSource): Promise<void> {
+  const [found] = await dataSource.query<{ setting: string }[]>(
+    `SELECT setting FROM pg_db_role_setting s, unnest(s.setconfig) setting
+     WHERE s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+       AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+       AND setting LIKE 'search_path=%' AND to_regclass('migrations') IS NULL LIMIT 1`,
+  );
+  if (found)
+    throw new Error(
+      `the database is set to ${found.setting}, which Muster does not follow: name the schema of its tables in MUSTER_DATABASE_URL (?options=-c%20search_path%3DSCHEMA)`,
+    );
 }
 
 /**

@@ -83,3 +83,46 @@ describe('a transaction whose COMMIT leaves along with its statements', () => {
     expect(await noted()).toEqual([]);
   });
 });
+
+describe('the schema of the tables', () => {
+  const pathOf = async (url: string): Promise<string[]> => {
+    const other = await connectDatabase(dataSourceOptions(url, []));
+    try {
+      const [row] = await other.query<{ settings: string[] }[]>(
+        `SELECT ARRAY[current_setting('search_path'), current_setting('plan_cache_mode'), to_regclass('migrations')::text] AS settings`,
+      );
+      return row?.settings ?? [];
+    } finally {
+      await other.destroy();
+    }
+  };
+
+  it('is not a matter of what is set for the role or the database', async () => {
+    const set = await createTestDatabase();
+    try {
+      const name = new URL(set.url).pathname.slice(1);
+      await dataSource.query(`ALTER DATABASE ${name} SET search_path = other`);
+      await expect(pathOf(set.url)).rejects.toThrow(/set to search_path=other, .* MUSTER_DATABASE_URL/);
+      await dataSource.query(`ALTER DATABASE ${name} RESET search_path`);
+      const ours = ['"$user",public,pg_temp', 'force_generic_plan', 'migrations'];
+      expect(await pathOf(set.url)).toEqual(ours);
+      await dataSource.query(`ALTER DATABASE ${name} SET search_path = other`);
+      expect(await pathOf(set.url)).toEqual(ours);
+    } finally {
+      await set.drop();
+    }
+  });
+
+  it('can be named in the URL, which keeps the other settings', async () => {
+    const named = await createTestDatabase();
+    try {
+      const first = await connectDatabase(dataSourceOptions(named.url, []));
+      await first.query('CREATE SCHEMA other');
+      await first.destroy();
+      const url = `${named.url}?options=-c%20search_path%3Dother`;
+      expect(await pathOf(url)).toEqual(['other', 'force_generic_plan', 'migrations']);
+    } finally {
+      await named.drop();
+    }
+  });
+});

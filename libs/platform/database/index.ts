@@ -12,3 +12,4 @@ export {
 export { DatabaseModule } from './database.module.js';
 export { containing, listSql, type ListSource } from './list-sql.js';
 export { foldNames, takeTurns } from './names.js';
+export { Parts } from './parts.js';

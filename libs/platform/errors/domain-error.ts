@@ -5,6 +5,7 @@
  *   whose value refers to something absent, or clashes with what is there
  * - `role_refused`: roles that make no sense, with a number that says how
  * - `permission_denied`: nobody may, whatever their role, because an administrator has switched it off; said without detail
+ * - `gone`: it was there, and its time is over
  * - `refused`: well formed and allowed, yet the thing asked about cannot do it now
  * - `internal`: nobody foresaw it; the server's log says more
  */
@@ -18,6 +19,7 @@ export const ERROR_CODES = [
   'switched_off',
   'permission_denied',
   'not_found',
+  'gone',
   'method_not_allowed',
   'already_exists',
   'conflict',
@@ -48,13 +50,21 @@ export class DomainError extends Error {
   readonly retryAfter: number | undefined;
   /** Tells errors of one code apart, where a dialect has numbers for them. */
   readonly number: number | undefined;
+  /** The same, for dialects that have words of their own: `already_running`. */
+  readonly word: string | undefined;
   /** The act that the caller has no right to, where that is all there is to say; for dialects that name it. */
   readonly required: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
     problem: string | FieldProblem | readonly FieldProblem[],
-    options: { retryAfter?: number; number?: number; required?: string; cause?: unknown } = {},
+    options: {
+      retryAfter?: number;
+      number?: number;
+      word?: string;
+      required?: string;
+      cause?: unknown;
+    } = {},
   ) {
     const problems =
       typeof problem === 'string'
@@ -66,6 +76,7 @@ export class DomainError extends Error {
     this.problems = problems as readonly FieldProblem[];
     this.retryAfter = options.retryAfter;
     this.number = options.number;
+    this.word = options.word;
     this.required = options.required;
   }
 }

@@ -22,6 +22,7 @@ const FLEET_ERRORS: Record<ErrorCode, FleetClass> = {
   switched_off: { status: 403, message: 'Forbidden', uuid: true },
   permission_denied: { status: 403, message: 'Permission Denied', uuid: true, bare: true },
   not_found: { status: 404, message: 'Resource Not Found', uuid: false },
+  gone: { status: 410, uuid: false },
   method_not_allowed: { status: 405, message: 'Method Not Allowed', uuid: false },
   already_exists: { status: 409, message: 'Resource Already Exists', uuid: true },
   conflict: { status: 409, uuid: false },

@@ -21,6 +21,7 @@ const HOOP_ERRORS: Record<ErrorCode, HoopClass> = {
   switched_off: { status: 403 },
   permission_denied: { status: 403 },
   not_found: { status: 404 },
+  gone: { status: 410 },
   method_not_allowed: { status: 405 },
   already_exists: { status: 409 },
   conflict: { status: 409 },

@@ -29,6 +29,7 @@ const OSAPI_ERRORS: Record<ErrorCode, OsapiClass> = {
   switched_off: { status: 403, details: 'An administrator has switched this off.' },
   permission_denied: { status: 403, details: 'An administrator has switched this off.' },
   not_found: { status: 404, details: 'It does not exist, or the caller may not see it.' },
+  gone: { status: 410, details: 'It was there, and its time is over.' },
   method_not_allowed: { status: 405, details: 'The header Allow names the methods that are served here.' },
   already_exists: { status: 409, details: 'Choose another name.' },
   conflict: { status: 409, details: 'The present state does not allow this.' },

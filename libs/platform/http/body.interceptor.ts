@@ -15,11 +15,21 @@ import { DomainError } from '../errors/index.js';
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 
 const READS_BODY_KEY = 'muster:reads-body';
+const BODY_LIMIT_KEY = 'muster:body-limit';
+
+/** The route takes no larger body, bytes after decompression: for routes that hear anybody. */
+export const BodyLimit = (bytes: number): CustomDecorator => SetMetadata(BODY_LIMIT_KEY, bytes);
 
 /** The route has an interceptor of its own that reads the body, whatever its type says. */
 export const ReadsBodyItself = (): CustomDecorator => SetMetadata(READS_BODY_KEY, true);
 
-const parseJson = express.json({ limit: BODY_LIMIT_BYTES, strict: false, type: () => true });
+const parsers = new Map<number, ReturnType<typeof express.json>>();
+
+function parserOf(limit: number): ReturnType<typeof express.json> {
+  const parser = parsers.get(limit) ?? express.json({ limit, strict: false, type: () => true });
+  parsers.set(limit, parser);
+  return parser;
+}
 
 /**
  * Reads JSON bodies, gzipped ones too. An interceptor runs after the guards, so nobody's body is read before
@@ -33,14 +43,16 @@ export class BodyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<Request>();
     if (context.getType() === 'http' && ['POST', 'PUT', 'PATCH', 'DELETE'].includes(request.method)) {
       const byItself = this.reflector.get<true | undefined>(READS_BODY_KEY, context.getHandler());
-      if (byItself !== true && !request.is('multipart/form-data'))
-        await read(request, context.switchToHttp().getResponse<Response>());
+      if (byItself !== true && !request.is('multipart/form-data')) {
+        const limit = this.reflector.get<number | undefined>(BODY_LIMIT_KEY, context.getHandler());
+        await read(request, context.switchToHttp().getResponse<Response>(), limit ?? BODY_LIMIT_BYTES);
+      }
     }
     return next.handle();
   }
 }
 
-async function read(request: Request, response: Response): Promise<void> {
+async function read(request: Request, response: Response, limit: number): Promise<void> {
   const fromPage = request.headers.origin !== undefined || request.headers.referer !== undefined;
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
@@ -49,15 +61,21 @@ async function read(request: Request, response: Response): Promise<void> {
     throw new DomainError('unsupported_media_type', 'Expected Content-Type "application/json"');
   }
   await new Promise<void>((resolve, reject) => {
-    parseJson(request, response, (error?: unknown) => (error ? reject(explain(error)) : resolve()));
+    parserOf(limit)(request, response, (error?: unknown) =>
+      error ? reject(explain(error, limit)) : resolve(),
+    );
   });
 }
 
-function explain(error: unknown): Error {
+function sizeOf(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${bytes / 1024} KiB` : `${bytes / 1024 / 1024} MiB`;
+}
+
+function explain(error: unknown, limit: number): Error {
   const { type = '', message } = error as { type?: string; message?: string };
   switch (type) {
     case 'entity.too.large':
-      return new DomainError('too_large', `The body is larger than ${BODY_LIMIT_BYTES / 1024 / 1024} MiB.`);
+      return new DomainError('too_large', `The body is larger than ${sizeOf(limit)}.`);
     case 'entity.parse.failed':
       // The parser's own message quotes the body, which may hold a password.
       return new DomainError('malformed', 'json decoder error: the body is not valid JSON');

@@ -1,4 +1,4 @@
-export { BodyInterceptor, ReadsBodyItself } from './body.interceptor.js';
+export { BodyInterceptor, BodyLimit, ReadsBodyItself } from './body.interceptor.js';
 export { EmptyDto } from './empty.dto.js';
 export { ErrorEnvelopeDto, FieldProblemDto } from './error-envelope.dto.js';
 export { AllExceptionsFilter } from './exception.filter.js';
@@ -7,5 +7,9 @@ export { IdPipe, isUuid, MAX_ID } from './id.pipe.js';
 export { ListQueryDto, listOptions, type ListOptions } from './list-query.dto.js';
 export { fleetVersions, methodsAt, numericIds, osapiVersions, type RouteLayer } from './routing.js';
 export { OsapiErrorDto } from './osapi-error.dto.js';
+export { sendBytes, sendJson } from './send-bytes.js';
+export { bodySchema, parseBody } from './parse-body.js';
+export { refusals } from './refusals.js';
+export { RpcErrorDto } from './rpc-error.dto.js';
 export { closed, sendEvents, type ServerSentEvent } from './server-sent-events.js';
 export { DtoPipe, OptionalBody } from './validation.pipe.js';

@@ -9,10 +9,13 @@ export interface ServerSentEvent {
   readonly data: unknown;
 }
 
+/** A reason of our own: without one each answer, which ends with this, would make an exception with its stack. */
+const GONE = new Error('the client has gone');
+
 /** Aborts when the client has gone. */
 export function closed(request: Request): AbortSignal {
   const controller = new AbortController();
-  request.res?.once('close', () => controller.abort());
+  request.res?.once('close', () => controller.abort(GONE));
   return controller.signal;
 }
 
@@ -55,6 +58,6 @@ async function writable(response: Response): Promise<void> {
     await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
   } finally {
     // Takes the other one's listeners away.
-    settled.abort();
+    settled.abort(GONE);
   }
 }

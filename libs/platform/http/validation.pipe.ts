@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, Injectable, SetMetadata, ValidationPipe } from '@nestjs/common';
-import { type ValidationError } from 'class-validator';
+import { getMetadataStorage, type ValidationError } from 'class-validator';
 import { DomainError, type FieldProblem } from '../errors/index.js';
 
 const OPTIONAL_BODY = 'muster:optional-body';
@@ -34,8 +34,59 @@ export class DtoPipe extends ValidationPipe {
         value === undefined ? 'Expected JSON Body' : 'json decoder error: expected a JSON object',
       );
     }
-    return super.transform(value, metadata);
+    const dto: unknown = await super.transform(value, metadata);
+    const misshapen = listsForObjects(dto);
+    if (misshapen.length > 0) throw new DomainError('malformed', misshapen);
+    return dto;
   }
+}
+
+/**
+ * Lists where a nested DTO belongs: `[]` for an object, `[[]]` for a list of objects. class-validator looks into a list for what it holds, and an empty
+ * one holds nothing that could be wrong.
+ */
+function listsForObjects(dto: unknown, path = ''): FieldProblem[] {
+  if (!isObject(dto)) return [];
+  const { constructor: type } = dto as object;
+  if (type === Object || typeof type !== 'function') return [];
+  return nestedOf(type).flatMap(({ property, each, message }) => {
+    const value = (dto as Record<string, unknown>)[property];
+    const name = path === '' ? property : `${path}.${property}`;
+    const items = each && Array.isArray(value) ? (value as unknown[]) : [value];
+    if (items.some((item) => Array.isArray(item)))
+      return [
+        {
+          name,
+          reason: message ?? (each ? `each value in ${name} must be an object` : `${name} must be an object`),
+        },
+      ];
+    return items.flatMap((item, i) => listsForObjects(item, each ? `${name}.${i}` : name));
+  });
+}
+
+interface Nested {
+  readonly property: string;
+  readonly each: boolean;
+  /** The property's own words, where it has some. */
+  readonly message: string | null;
+}
+
+const nestedProperties = new WeakMap<object, readonly Nested[]>();
+
+function nestedOf(type: object): readonly Nested[] {
+  const known = nestedProperties.get(type);
+  if (known) return known;
+  const found = getMetadataStorage()
+    .getTargetValidationMetadatas(type as () => unknown, '', false, false)
+    .filter((metadata) => metadata.type === 'nestedValidation')
+    .map(({ propertyName, each, message }) => ({
+      property: propertyName,
+      each,
+      // The library's own has a placeholder in it.
+      message: typeof message === 'string' && !message.includes('$property') ? message : null,
+    }));
+  nestedProperties.set(type, found);
+  return found;
 }
 
 function isObject(value: unknown): boolean {

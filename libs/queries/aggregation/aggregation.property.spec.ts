@@ -367,6 +367,8 @@ it('says the same through the process', async () => {
       const found = await opened(asked.sql);
       fc.pre(found !== null);
       found.store.close();
+      const select = parseSelect(asked.sql);
+      fc.pre(select !== null && planSelect(select, found.names) !== null);
       // What has more than one table is left to SQLite.
       const both = await Promise.all([
         createAggregation(asked.sql),

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type Answer } from '#libs/protocol/index';
 import { Batcher } from '#libs/platform/batch/index';
 import { violated } from '#libs/platform/database/index';
+import { CampaignAsks } from './campaign-asks.service.js';
 import { CampaignEndsService } from './campaign-ends.service.js';
 import { CampaignsRepository, type NewPart } from './campaigns.repository.js';
 import { type StoredPart } from './open-campaign.js';
 import { OpenCampaigns } from './open-campaigns.js';
-import { QueryChannel } from './query-channel.js';
 import { type AnsweringHost, renderResult } from './render-result.js';
 
 /** Parts, and bytes of them, that one statement stores. */
@@ -27,7 +27,7 @@ export class AnswersService {
     private readonly repository: CampaignsRepository,
     private readonly open: OpenCampaigns,
     private readonly ends: CampaignEndsService,
-    private readonly channel: QueryChannel,
+    private readonly asks: CampaignAsks,
   ) {}
 
   /**
@@ -70,11 +70,7 @@ export class AnswersService {
       owed.filter((c) => c.begun(host.id) > 0),
       owed.filter((c) => c.begun(host.id) === 0),
     ];
-    if (whole.length > 0)
-      this.channel.ask(
-        [host.id],
-        whole.map((campaign) => campaign.order()),
-      );
+    if (whole.length > 0) this.asks.ask([host.id], whole);
     const ending = { outcome: 'error', error: CUT, stats: null } as const;
     await Promise.all(
       cut.map((c) =>

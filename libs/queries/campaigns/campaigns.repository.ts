@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type AnswerOutcome } from '#libs/protocol/index';
-import { Database, type Transaction } from '#libs/platform/database/index';
+import { type KeptStatement, usedBefore } from '#libs/agents/index';
+import { Database, type Transaction, violated } from '#libs/platform/database/index';
 import { type Campaign, type CampaignEnd, type Unanswered } from './campaign.entity.js';
 import { type StreamEvent } from './stream-event.js';
 
@@ -18,6 +19,14 @@ const SQL = {
     name: 'campaign_insert',
     text: `INSERT INTO campaigns (query_id, query_name, sql, aggregate, user_id, email, address, targets, open_seconds, host_seconds, host_rows)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8::int[], $9, $10, $11) RETURNING id, created_at AS "createdAt"`,
+  },
+  insertStatement: {
+    name: 'campaign_statement_insert',
+    text: `INSERT INTO campaign_statements (campaign_id, statement, signatures, leaves, nonce) VALUES ($1, $2, $3, $4, $5)`,
+  },
+  statement: {
+    name: 'campaign_statement',
+    text: 'SELECT statement, signatures, leaves, nonce FROM campaign_statements WHERE campaign_id = $1',
   },
   find: { name: 'campaign_find', text: `SELECT ${COLUMNS} FROM campaigns WHERE id = $1` },
   open: { name: 'campaigns_open', text: `SELECT ${COLUMNS} FROM campaigns WHERE status < 2 ORDER BY id` },
@@ -187,6 +196,24 @@ export class CampaignsRepository {
   async find(id: number): Promise<Campaign | null> {
     const [row] = await this.database.query<Campaign>(SQL.find, [id]);
     return row ?? null;
+  }
+
+  /** Keeps what people have signed of it. @throws DomainError invalid_conflict: it was used before */
+  async keepStatement(tx: Transaction, id: number, { signed, leaves, nonce }: KeptStatement): Promise<void> {
+    const values = [id, signed.statement, JSON.stringify(signed.signatures), leaves, nonce];
+    await tx.query(SQL.insertStatement, values).catch((error: unknown) => {
+      throw violated(error) === 'campaign_statements_nonce' ? usedBefore() : error;
+    });
+  }
+
+  /** What people have signed of it; null: nothing. */
+  async statement(id: number): Promise<KeptStatement | null> {
+    const [row] = await this.database.query<
+      KeptStatement['signed'] & Pick<KeptStatement, 'leaves' | 'nonce'>
+    >(SQL.statement, [id]);
+    if (!row) return null;
+    const { leaves, nonce, ...signed } = row;
+    return { signed, leaves, nonce };
   }
 
   /** Those that are not over. */

@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type Caller, may, maySomewhere } from '#libs/platform/auth/index';
 import { Database } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
+import { type KeptStatement } from '#libs/agents/index';
 import { OrganizationService } from '#libs/sessions/index';
 import { CampaignAggregates } from './campaign-aggregates.service.js';
 import { type Campaign } from './campaign.entity.js';
+import { CampaignAsks } from './campaign-asks.service.js';
 import { CampaignEndsService } from './campaign-ends.service.js';
 import { CampaignsRepository, type NewCampaign } from './campaigns.repository.js';
 import { OpenCampaign } from './open-campaign.js';
@@ -16,7 +18,6 @@ import {
   type Question,
   QuestionsService,
 } from './questions.service.js';
-import { QueryChannel } from './query-channel.js';
 
 /** How many hosts were targeted, by how they were when it was made. */
 export interface CampaignMetrics {
@@ -35,7 +36,7 @@ export class CampaignsService {
     private readonly database: Database,
     private readonly repository: CampaignsRepository,
     private readonly open: OpenCampaigns,
-    private readonly channel: QueryChannel,
+    private readonly asks: CampaignAsks,
     private readonly ends: CampaignEndsService,
     private readonly aggregates: CampaignAggregates,
     private readonly questions: QuestionsService,
@@ -55,7 +56,7 @@ export class CampaignsService {
 
   /**
    * Asks the hosts. The checks in their order (`reference/fleet.md`, 6.2).
-   * @throws DomainError permission_denied; invalid (`query`, `aggregate`, `limits.hosts`); not_found; forbidden; malformed
+   * @throws DomainError permission_denied; invalid (`query`, `aggregate`, `limits.hosts`, `statement`); not_found; forbidden; malformed
    *   when nobody is targeted
    */
   async start(
@@ -70,24 +71,26 @@ export class CampaignsService {
     const { targets } = question;
     const limits = { ...DEFAULT_LIMITS, ...request.limits };
     checkNumber(targets.length, limits.hosts);
+    const signed = await this.questions.signed(question, request.statement, limits);
     const aggregation = request.aggregate ? await this.aggregates.begin(request.aggregate) : null;
     const counting = this.count(targets);
     // Awaited once the campaign is there.
     counting.catch(() => undefined);
-    const row = await this.insert(caller, question, request.aggregate || null, limits).catch(
+    const row = await this.insert(caller, question, request.aggregate || null, limits, signed).catch(
       (error: unknown) => {
         aggregation?.close();
         throw error;
       },
     );
     const campaign = new OpenCampaign(row);
+    campaign.signed = signed;
     this.open.add(campaign);
     if (aggregation) this.aggregates.follow(campaign, aggregation);
-    const online = targets.filter((id) => this.channel.isConnected(id));
+    const online = targets.filter((id) => this.asks.isConnected(id));
     const counts = await counting;
     campaign.missing = counts.missing;
     // Once the answer to the request is on its way: behind ten thousand answers it would wait.
-    setImmediate(() => this.channel.ask(online, [campaign.order()], () => campaign.tally.answered));
+    setImmediate(() => this.asks.ask(online, [campaign], () => campaign.tally.answered));
     this.ends.check(campaign);
     return { campaign, metrics: { total: targets.length, online: online.length, ...counts } };
   }
@@ -113,7 +116,7 @@ export class CampaignsService {
   }
 
   private async count(targets: readonly number[]): Promise<{ missing: number; new: number }> {
-    const offline = targets.filter((id) => !this.channel.isConnected(id));
+    const offline = targets.filter((id) => !this.asks.isConnected(id));
     const [missing, recent] = await Promise.all([this.repository.missing(offline), this.repository.recent()]);
     const targeted = new Set(targets);
     return { missing, new: recent.filter((id) => targeted.has(id)).length };
@@ -124,6 +127,7 @@ export class CampaignsService {
     question: Question,
     aggregate: string | null,
     limits: CampaignLimits,
+    signed: KeptStatement | null,
   ): Promise<Campaign> {
     return this.database.transaction(async (tx) => {
       const { saved, sql, targets } = question;
@@ -140,7 +144,9 @@ export class CampaignsService {
         hostSeconds: limits.host_seconds,
         hostRows: limits.host_rows,
       };
-      return this.repository.insert(tx, campaign);
+      const row = await this.repository.insert(tx, campaign);
+      if (signed) await this.repository.keepStatement(tx, row.id, signed);
+      return row;
     });
   }
 }

@@ -1,4 +1,5 @@
 import { type AnswerOutcome, type QueryOrder } from '#libs/protocol/index';
+import { type KeptStatement } from '#libs/agents/index';
 import { type Campaign } from './campaign.entity.js';
 import { type HostAnswer } from './campaigns.repository.js';
 import { type StreamEvent } from './stream-event.js';
@@ -40,6 +41,8 @@ export class OpenCampaign {
   readonly tally: Tally = { answered: 0, withRows: 0, withoutRows: 0, lastSeq: 0 };
   /** Once nobody who is connected owes an answer; it stays so. */
   finished = false;
+  /** What people have signed of it; null: nobody has. */
+  signed: KeptStatement | null = null;
   /** No answer counts any more, and everything about it is known. */
   over = false;
   /** The last result of the aggregate. */

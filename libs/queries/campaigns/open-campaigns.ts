@@ -56,6 +56,7 @@ export class OpenCampaigns implements OnApplicationBootstrap {
     const campaign = new OpenCampaign(row, performance.now() + RETURN_MS);
     const { answers, lastSeq } = await this.repository.progress(row.id);
     campaign.follow(answers, lastSeq);
+    campaign.signed = await this.repository.statement(row.id);
     this.add(campaign);
   }
 }

@@ -1,8 +1,15 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type Caller, may, maySomewhere, teamsWhere } from '#libs/platform/auth/index';
 import { type Transaction } from '#libs/platform/database/index';
 import { DomainError, notFound } from '#libs/platform/errors/index';
-import { type Selection, TargetsService } from '#libs/agents/index';
+import {
+  type KeptStatement,
+  type Selection,
+  type SignedStatementDto,
+  StatementsService,
+  TargetsService,
+} from '#libs/agents/index';
 import { type SavedQueryRow } from '../saved/saved-queries.repository.js';
 import { SavedQueriesService } from '../saved/saved-queries.service.js';
 
@@ -33,6 +40,8 @@ export interface CampaignRequest {
   readonly selected: Selection | (() => Promise<Selection>);
   readonly aggregate?: string | null | undefined;
   readonly limits?: Partial<CampaignLimits>;
+  /** What people have signed of it. */
+  readonly statement?: SignedStatementDto | null | undefined;
 }
 
 type RunAct = 'live_query:run' | 'live_query:run_new' | 'live_query:run_saved';
@@ -51,6 +60,7 @@ export class QuestionsService {
   constructor(
     private readonly queries: SavedQueriesService,
     private readonly targets: TargetsService,
+    private readonly statements: StatementsService,
   ) {}
 
   /** @throws DomainError invalid (`query`); not_found; forbidden; malformed (unknown labels) */
@@ -59,6 +69,18 @@ export class QuestionsService {
     const selected = typeof request.selected === 'function' ? await request.selected() : request.selected;
     checkTeams(caller, act, selected.teams);
     return { saved, sql, targets: await this.targets.resolve(selected, teamsWhere(caller, act)) };
+  }
+
+  /** What people have signed of it, when it fits. @throws DomainError invalid (`statement`) */
+  async signed(
+    { sql, targets }: Question,
+    statement: SignedStatementDto | null | undefined,
+    { host_seconds }: CampaignLimits,
+  ): Promise<KeptStatement | null> {
+    if (!statement) return null;
+    const contentSha256 = createHash('sha256').update(sql).digest('hex');
+    const run = { kind: 'query', contentSha256, timeoutSeconds: host_seconds } as const;
+    return this.statements.accept(statement, { run, hostIds: targets });
   }
 
   /** Of the saved query, or of a new unsaved one. */

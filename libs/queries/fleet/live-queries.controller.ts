@@ -141,5 +141,6 @@ export class LiveQueriesController {
 }
 
 function requestOf(dto: RunQueryDto | RunQueryByNamesDto): Omit<CampaignRequest, 'selected'> {
-  return { query: dto.query, queryId: dto.query_id, aggregate: dto.aggregate, limits: dto.limits ?? {} };
+  const { query, query_id: queryId, aggregate, statement } = dto;
+  return { query, queryId, aggregate, limits: dto.limits ?? {}, statement };
 }

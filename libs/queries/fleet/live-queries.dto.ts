@@ -12,6 +12,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { OptionalStatement, SignedStatementDto } from '#libs/agents/index';
 import { Limits } from '#libs/protocol/index';
 
 const MOST = 1_000_000;
@@ -121,6 +122,10 @@ class QuestionDto {
   @ValidateNested({ message: 'limits must be an object' })
   @Type(() => CampaignLimitsDto)
   limits?: CampaignLimitsDto | null;
+
+  /** What people have signed of this request, for hosts that answer nothing else. */
+  @OptionalStatement()
+  statement?: SignedStatementDto | null;
 }
 
 export class RunQueryDto extends QuestionDto {

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type HeldBlocks, type Standing } from '#libs/protocol/index';
+import { Rounds } from '#libs/platform/batch/index';
 import { HostMoves, isBuiltin, LabelMembership } from '#libs/agents/index';
 import { StandingWorkChanges } from '../standing-work-changes.js';
 import { type Configuration, Configurations, differenceBetween } from './configurations.js';
@@ -8,7 +9,6 @@ import { StandingChannel } from './standing-channel.js';
 
 /** Hosts that are looked up in one statement. */
 const BATCH = 1_000;
-const RETRY_MS = 1_000;
 const EMPTY = { labels: [], policies: [], packs: [], schedules: [], teams: [] };
 
 /** A host that is connected and knows of standing work. */
@@ -33,9 +33,12 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
   private definitionsChanged = true;
   /** To be looked up anew. */
   private readonly unknown = new Set<number>();
-  private working: Promise<void> | null = null;
-  private retry: NodeJS.Timeout | null = null;
-  private closed = false;
+  private readonly rounds = new Rounds(
+    () => this.definitionsChanged || this.unknown.size > 0,
+    () => this.round(),
+    (error) =>
+      this.logger.warn('standing work could not be looked up; trying again', { reason: String(error) }),
+  );
 
   constructor(
     private readonly definitions: DefinitionsRepository,
@@ -51,7 +54,7 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
         this.definitionsChanged = true;
         // The hosts of a team that is deleted are of no team.
         if (teams) this.lookUp(this.hosts.keys());
-        else this.begin();
+        else this.rounds.begin();
       });
     });
     this.moves.listen((tx, hostIds) => tx.afterCommit(() => this.lookUp(hostIds)));
@@ -62,10 +65,8 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
     await this.compile();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    this.closed = true;
-    if (this.retry) clearTimeout(this.retry);
-    await this.working;
+  onApplicationShutdown(): Promise<void> {
+    return this.rounds.close();
   }
 
   /** What there is to be done, as of the last change that was read. */
@@ -91,29 +92,10 @@ export class StandingWorkService implements OnApplicationBootstrap, OnApplicatio
 
   private lookUp(hostIds: Iterable<number>): void {
     for (const id of hostIds) if (this.hosts.has(id)) this.unknown.add(id);
-    this.begin();
-  }
-
-  private begin(): void {
-    if (this.closed || this.working || this.retry) return;
-    if (!this.definitionsChanged && this.unknown.size === 0) return;
-    this.working = this.round()
-      .catch((error: unknown) => {
-        this.logger.warn('standing work could not be looked up; trying again', { reason: String(error) });
-        this.retry = setTimeout(() => {
-          this.retry = null;
-          this.begin();
-        }, RETRY_MS);
-      })
-      .finally(() => {
-        this.working = null;
-        this.begin();
-      });
+    this.rounds.begin();
   }
 
   private async round(): Promise<void> {
-    // Whatever comes up in the same go is dealt with together.
-    await Promise.resolve();
     const all = this.definitionsChanged;
     if (all) {
       const before = this.compiled;

@@ -1,17 +1,11 @@
 import { fork } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { constants, setPriority } from 'node:os';
-import path from 'node:path';
 import { DomainError } from '#libs/platform/errors/index';
+import { programFile } from '../program-file.js';
 
 /** Reading a thousand statements takes a tenth of a second, most of it for the start of the process. */
 const LIMIT_MS = 20_000;
 const HEAP_MEGABYTES = 256;
-/** What is built, wherever this file is run from. */
-const PROGRAM = path.join(
-  path.dirname(createRequire(import.meta.url).resolve('#package.json')),
-  'dist/libs/queries/syntax/child.js',
-);
 
 /**
  * Why SQLite cannot read each of these statements, in its words; null for those that it can. They are read in a process of their
@@ -20,7 +14,7 @@ const PROGRAM = path.join(
  */
 export async function sqlProblems(statements: readonly string[]): Promise<(string | null)[]> {
   if (statements.length === 0) return [];
-  const child = fork(PROGRAM, [], {
+  const child = fork(programFile('sql-syntax'), [], {
     execArgv: [`--max-old-space-size=${HEAP_MEGABYTES}`],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -26,7 +26,7 @@ export interface TeamSecret {
 
 const TEAM = `SELECT t.id, t.name, t.description, t.agent_options AS "agentOptions", t.created_at AS "createdAt",
     (SELECT count(*)::int FROM team_roles r WHERE r.team_id = t.id) AS "userCount",
-    (SELECT count(*)::int FROM hosts h WHERE h.team_id = t.id) AS "hostCount"
+    (SELECT coalesce(sum(c.hosts), 0)::int FROM host_changes c WHERE c.team_id = t.id) AS "hostCount"
   FROM teams t`;
 
 const SQL = {

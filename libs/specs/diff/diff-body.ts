@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { z } from 'zod';
 import { EnrollSecretSpec } from '../enroll-secret/enroll-secret-spec.js';
+import { InstanceSpec } from '../instances/instance-spec.js';
 import { LabelSpec } from '../labels/label-spec.js';
 import { PackSpec } from '../packs/pack-spec.js';
 import { orElse } from '../parse-specs.js';
@@ -27,6 +28,7 @@ export function byKind(force: boolean) {
     packs: orElse(z.array(PackSpec), []),
     teams: teamSpecs(force).shape.specs,
     policies: orElse(z.array(PolicySpec), []),
+    script_instances: orElse(z.array(InstanceSpec), []),
     enroll_secret: EnrollSecretSpec.nullish(),
   });
 }
@@ -39,6 +41,7 @@ export const LIST_OF_KIND: Readonly<Record<Exclude<SpecKind, 'enroll_secret'>, s
   label: 'labels',
   policy: 'policies',
   team: 'teams',
+  script_instance: 'script_instances',
 };
 
 export const DiffBody = z.object({
@@ -61,6 +64,6 @@ export class SpecChangeDto {
 }
 
 export class SpecDiffDto {
-  /** What is named comes before what names it: teams, labels, queries, packs, enroll secrets, policies. */
+  /** What is named comes before what names it: teams, labels, queries, packs, enroll secrets, policies, script instances. */
   changes!: SpecChangeDto[];
 }

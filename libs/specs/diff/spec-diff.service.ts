@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Act, type Caller, maySomewhere } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { EnrollSecretSpecsService } from '../enroll-secret/enroll-secret-specs.service.js';
+import { InstanceSpecsService } from '../instances/instance-specs.service.js';
 import { LabelSpecsService } from '../labels/label-specs.service.js';
 import { PackSpecsService } from '../packs/pack-specs.service.js';
 import { parseSpecs } from '../parse-specs.js';
@@ -23,6 +24,7 @@ export class SpecDiffService {
     private readonly secrets: EnrollSecretSpecsService,
     private readonly teams: TeamSpecsService,
     private readonly policies: PolicySpecsService,
+    private readonly instances: InstanceSpecsService,
   ) {}
 
   /**
@@ -62,6 +64,8 @@ export class SpecDiffService {
     if (specs.enroll_secret)
       changes.push(await this.secrets.apply({ ...call, list: 'enroll_secret' }, specs.enroll_secret));
     await rehearse('policy:read', 'policies', policies, (c) => this.policies.apply(c, policies));
+    const { script_instances: instances } = specs;
+    await rehearse('script:read', 'script_instances', instances, (c) => this.instances.apply(c, instances));
     return changes;
   }
 }

@@ -84,13 +84,15 @@ it('follows one campaign at a time', async () => {
   await until(async () => (await server.subscribers()) === 0);
 });
 
-it('ends the connection when its token is revoked', async () => {
+it('ends the connection when its token is revoked, also of an address that shows too many wrong ones', async () => {
   const own = await startLiveServer({ recheckMs: 50 });
   own.tokens.give('brief');
   own.campaigns.create(1).add(1);
   const { socket, client } = await liveSocket(own.url, { token: 'brief' });
   await socket.emitWithAck('select_campaign', { campaign_id: 1 });
   await client.result(1);
+  for (let i = 0; i < 10; i++) await own.limiter.refused('127.0.0.1');
+  await expect(own.limiter.refused('127.0.0.1')).rejects.toThrow(/limit/);
   own.tokens.callers.delete('brief');
   await client.closed;
   expect(client.messages.at(-1)).toMatchObject({ type: 'error', data: 'unauthorized' });

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { ExecutionsService } from '#libs/executions/index';
 import { CampaignStreams } from '#libs/queries/index';
 import { DomainError } from '#libs/platform/errors/index';
+import { hangUp } from '../../socket-io-bounds.js';
 import { isRefusal, LiveSubscriptions, UNAUTHORIZED } from '../live-subscriptions.js';
 import { addressOfPeer } from '../upgrades/peer.js';
 import { LiveClient } from './live-client.js';
@@ -50,7 +51,10 @@ export class LiveGateway
     namespace.use((socket, next) => {
       this.authenticate(socket as LiveSocket).then(
         () => next(),
-        (error: unknown) => next(this.refusal(error)),
+        (error: unknown) => {
+          next(this.refusal(error));
+          hangUp(socket);
+        },
       );
     });
   }

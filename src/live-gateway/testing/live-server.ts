@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { ExecutionsService } from '#libs/executions/index';
 import { CampaignStreams } from '#libs/queries/index';
-import { Authenticator, type Caller, type Role } from '#libs/platform/auth/index';
+import { Authenticator, type Caller, RequestLimiter, type Role } from '#libs/platform/auth/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { fleetVersions } from '#libs/platform/http/index';
 import { Metrics, MetricsModule } from '#libs/platform/metrics/index';
@@ -48,6 +48,8 @@ export interface LiveServer {
   readonly url: string;
   readonly campaigns: MemoryCampaigns;
   readonly tokens: MemoryTokens;
+  /** Ten refusals of an address in ten seconds. */
+  readonly limiter: RequestLimiter;
   /** Value of the gauge. */
   subscribers(): Promise<number>;
   close(): Promise<void>;
@@ -60,10 +62,12 @@ class SourcesModule {}
 export async function startLiveServer(limits: Partial<LiveLimits> = {}): Promise<LiveServer> {
   const campaigns = new MemoryCampaigns();
   const tokens = new MemoryTokens();
+  const limiter = new RequestLimiter({ tokenRate: 0, refusedRate: 1 });
   tokens.give('good');
   const provided = [
     { provide: CampaignStreams, useValue: campaigns },
     { provide: Authenticator, useValue: tokens },
+    { provide: RequestLimiter, useValue: limiter },
     // The output of executions is followed on a real server, end to end.
     { provide: ExecutionsService, useValue: {} },
   ];
@@ -91,6 +95,7 @@ export async function startLiveServer(limits: Partial<LiveLimits> = {}): Promise
     url: `http://127.0.0.1:${port}`,
     campaigns,
     tokens,
+    limiter,
     subscribers: async () => (await app.get(Metrics).liveSubscribers.get()).values[0]?.value ?? 0,
     close: () => app.close(),
   };

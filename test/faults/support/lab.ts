@@ -94,6 +94,12 @@ export class Lab {
     return this.api.post(`/api/v1/executions/${uuid}/cancel`);
   }
 
+  /** The agent of this host may lose its state, and be it again. */
+  async allowReenrolment(hostId: number): Promise<void> {
+    const { status } = await this.api.post(`/api/v1/fleet/hosts/${hostId}/reenroll`);
+    if (status !== 200) throw new Error(`reenroll answered ${status}`);
+  }
+
   /** All stored output of a target, per stream, and its chunks' numbers in the order in which they were read. */
   async output(uuid: string): Promise<{ stdout: string; stderr: string; seqs: number[]; dropped: number }> {
     const all = { stdout: '', stderr: '', seqs: [] as number[], dropped: 0 };

@@ -30,10 +30,17 @@ export class RawAgent {
   answerStop: (stop: Stop) => StopAnswers | null = (stop) =>
     stop.attempts.map(({ attempt_id }) => ({ attempt_id, state: 'not_started' }));
 
+  /** Resolves when this connection is over. */
+  readonly gone: Promise<void>;
+
   private constructor(
     readonly hostId: number,
-    private readonly socket: Socket,
+    readonly nodeKey: string,
+    readonly socket: Socket,
   ) {
+    this.gone = new Promise((resolve) => {
+      socket.once('disconnect', () => resolve());
+    });
     socket.on(ServerEvent.run, ({ orders }: Run, ack: (answer: unknown) => void) => {
       this.orders.push(...orders);
       const answers = this.answerRun(orders);
@@ -59,11 +66,16 @@ export class RawAgent {
     });
     if (status !== 200) throw new Error(`enroll answered ${status}: ${JSON.stringify(body)}`);
     const { node_key, host_id } = EnrollResponse.parse(body);
+    return RawAgent.dial(server, host_id, node_key);
+  }
+
+  /** Connects a host that is enrolled; rejects with the server's word when it is refused. */
+  static async dial(server: Pick<ServerFixture, 'url'>, hostId: number, nodeKey: string): Promise<RawAgent> {
     const socket = io(server.url + AGENTS_NAMESPACE, {
       transports: ['websocket'],
       forceNew: true,
       reconnection: false,
-      auth: { node_key, protocol: PROTOCOL_VERSION, agent_version: '0.0.0' },
+      auth: { node_key: nodeKey, protocol: PROTOCOL_VERSION, agent_version: '0.0.0' },
     });
     atEnd(() => {
       socket.disconnect();
@@ -72,7 +84,7 @@ export class RawAgent {
       socket.once('connect', resolve);
       socket.once('connect_error', reject);
     });
-    return new RawAgent(host_id, socket);
+    return new RawAgent(hostId, nodeKey, socket);
   }
 
   async hello(more: Partial<Hello> = {}): Promise<HelloAck> {
@@ -95,8 +107,18 @@ export class RawAgent {
     return ReportAck.parse(await this.ask(AgentEvent.report, { reports }));
   }
 
-  private ask(event: string, data: unknown): Promise<unknown> {
-    return this.socket.timeout(10_000).emitWithAck(event, data);
+  /** Says anything, and waits for the answer. */
+  ask(event: string, ...data: unknown[]): Promise<unknown> {
+    return this.socket.timeout(10_000).emitWithAck(event, ...data);
+  }
+
+  /** Whatever the server makes of a message: its answer, or the end of the connection. */
+  async reaction(event: string, ...data: unknown[]): Promise<unknown> {
+    const answer = this.ask(event, ...data).catch((error: unknown) => {
+      if (this.socket.connected) throw error;
+      return 'gone';
+    });
+    return Promise.race([answer, this.gone.then(() => 'gone')]);
   }
 }
 

@@ -12,11 +12,11 @@ export interface Transition {
 
 /*
  * A trigger writes down every change, in the transaction that makes it: nothing is missed between two looks, and
- * what was rolled back is not seen. Any touch of a row that is final counts, also one that leaves the state as it is.
+ * what was rolled back is not seen. It writes as whoever made it: the server may not own it. Any touch of a row that is final counts, also one that leaves the state as it is.
  */
 const RECORDER = [
   `CREATE TABLE seen_transitions (n bigint GENERATED ALWAYS AS IDENTITY, uuid uuid, was text, now text, attempt_was uuid, attempt uuid)`,
-  `CREATE FUNCTION see_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+  `CREATE FUNCTION see_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
    BEGIN
      IF TG_OP = 'INSERT' THEN
        INSERT INTO seen_transitions (uuid, was, now, attempt) VALUES (NEW.uuid, NULL, NEW.state, NEW.attempt_id);

@@ -10,10 +10,14 @@ export interface Refusal {
 /** What admission depends on. */
 export interface AdmissionContext {
   readonly scriptsEnabled: boolean;
+  /** What the policy of the host's operator has against it. */
+  readonly denial: () => Refusal | null;
   /** The server's clock. */
   readonly now: number;
   /** Another attempt of the same target that was started here, or still may be. */
   readonly earlierAttempt: string | undefined;
+  /** Another run of the same instance that goes on, or is about to. */
+  readonly instanceRun: string | undefined;
 }
 
 /** Whether an order may be taken at all: null when it may. */
@@ -21,11 +25,17 @@ export function refusalOf(order: Order, context: AdmissionContext): Refusal | nu
   if (!context.scriptsEnabled) {
     return { reason: ReasonCode.scriptsDisabled, message: 'this agent runs with scripts disabled' };
   }
+  const denial = context.denial();
+  if (denial !== null) return denial;
   const expired = expiryOf(order, context.now);
   if (expired !== null) return expired;
   if (context.earlierAttempt !== undefined && context.earlierAttempt !== order.attempt_id) {
     const message = `attempt ${context.earlierAttempt} of this target was taken here already`;
     return { reason: ReasonCode.startFailed, message };
+  }
+  if (context.instanceRun !== undefined) {
+    const message = `this instance runs already: attempt ${context.instanceRun}`;
+    return { reason: ReasonCode.alreadyRunning, message };
   }
   if (contentDigest(order.payload) !== order.content_sha256) {
     return {

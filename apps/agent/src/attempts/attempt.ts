@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Limits, type Chunk, type Ending, type Order, type Report } from '#libs/protocol/index';
 import { type Preparation } from '../exec/launch.js';
 import { type Run } from '../exec/runner.js';
+import { type InstanceMark } from '../journal/journal-state.js';
 import { type OutputReader } from '../journal/output.js';
 import { type StoredChunk } from '../journal/segment.js';
 import { type LaneJob } from './lane.js';
@@ -9,6 +10,8 @@ import { type LaneJob } from './lane.js';
 /** Control characters take six bytes each in JSON: such output travels as bytes, which cost what they are. */
 // eslint-disable-next-line no-control-regex
 const COSTLY = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+/** From here on text costs more than an attachment: it is checked, copied and escaped at one end, and parsed and copied at the other. */
+const LARGE_BYTES = 16 * 1024;
 const REPORT_OVERHEAD = 400;
 const CHUNK_OVERHEAD = 120;
 
@@ -35,6 +38,14 @@ export class Attempt {
   startedAt: number | null = null;
   /** The server takes no more word of it: its end is only written down. */
   forgotten = false;
+  /** The instance that it is a run of. */
+  instance: InstanceMark | null = null;
+  /** Of a run that a trigger started: the server knows it. Nothing else is told before. */
+  announced = true;
+  /** Until when what people have signed may be started, by this host's own clock; null: nobody had to sign. */
+  signedUntil: number | null = null;
+  /** The setting of the stop trigger that fired. */
+  stoppedBy: string | null = null;
   /** A started run that ends at once is told in one message: until then nothing is due. */
   due = false;
   /** A message with a report of this attempt is on its way. */
@@ -66,20 +77,23 @@ export class Attempt {
 
   /** It will not be started. */
   discardPreparation(): void {
-    this.preparation?.discard();
+    void this.preparation?.discard();
     this.preparation = null;
   }
 
   /** Whether there is something to tell. */
   hasNews(): boolean {
-    if (this.forgotten || this.inFlight) return false;
+    if (this.forgotten || this.inFlight || !this.announced) return false;
     if (this.ending !== null) return true;
     if (!this.due || this.startedAt === null) return false;
     return !this.startTold || (!this.broken && this.output !== null && this.output.available > this.nextSeq);
   }
 
-  /** The next report: not much larger than `budget` bytes, with at most so many chunks that travel as bytes. */
-  async prepare(budget: number, attachmentsLeft: number): Promise<PreparedReport> {
+  /**
+   * The next report: no larger than `budget` bytes, with at most so many chunks that travel as bytes. The first report of a message has a
+   * chunk in any case, or nothing would ever move; a later one may have nothing to say.
+   */
+  async prepare(budget: number, attachmentsLeft: number, first: boolean): Promise<PreparedReport> {
     const report: Report = { attempt_id: this.id };
     if (!this.startTold && this.startedAt !== null) report.started_at = this.startedAt;
     // Read before the chunks: what comes while they are read belongs to the next report.
@@ -97,11 +111,11 @@ export class Attempt {
         break;
       }
       if (
-        chunks.length > 0 &&
+        (!first || chunks.length > 0) &&
         (cost + stored.data.length > budget || bytes + stored.data.length > Limits.windowBytes)
       )
         break;
-      const chunk = toChunk(seq, stored);
+      const chunk = toChunk(seq, stored, attachments < attachmentsLeft);
       if (typeof chunk.data !== 'string') {
         if (attachments >= attachmentsLeft) break;
         attachments += 1;
@@ -140,9 +154,9 @@ export class Attempt {
   }
 }
 
-/** A stored chunk in the words of the contract: text when that is cheap, else bytes. */
-export function toChunk(seq: number, { stream, at, data }: StoredChunk): Chunk {
-  if (!isUtf8(data)) return { seq, stream, at, data };
+/** A stored chunk in the words of the contract: text when that is cheap, or when there is no room for bytes. */
+export function toChunk(seq: number, { stream, at, data }: StoredChunk, room = true): Chunk {
+  if ((room && data.length >= LARGE_BYTES) || !isUtf8(data)) return { seq, stream, at, data };
   const text = data.toString('utf8');
   return { seq, stream, at, data: COSTLY.test(text) ? data : text };
 }

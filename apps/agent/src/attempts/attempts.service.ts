@@ -8,14 +8,18 @@ import {
 } from '#libs/protocol/index';
 import { Preparation, type RunnerOptions } from '../exec/launch.js';
 import { bootId } from '../exec/processes.js';
+import { type InstanceMark, type TriggeredMark } from '../journal/journal-state.js';
 import { type Journal } from '../journal/journal.js';
 import { errorMessage } from '../platform/files.js';
+import { type PolicyGuard } from '../policy/policy-guard.js';
 import { type AgentLogger } from '../platform/logger.js';
 import { type ServerClock } from '../platform/server-clock.js';
 import { type Reporter } from '../transport/reporter.js';
-import { refusalOf } from './admission.js';
+import { type StatementGate } from '../trust/statement-gate.js';
+import { type Refusal, refusalOf } from './admission.js';
 import { Attempt } from './attempt.js';
 import { executeAttempt, type ExecutionContext } from './execution.js';
+import { InstanceRuns } from './instance-runs.js';
 import { Lane } from './lane.js';
 import { recoverAttempts } from './recovery.js';
 
@@ -24,6 +28,10 @@ export interface AttemptsOptions {
   readonly runner: RunnerOptions;
   readonly parallelSlots: number;
   readonly scriptsEnabled: boolean;
+  /** What people have to have signed. */
+  readonly statements: StatementGate;
+  /** What the operator of the host allows. */
+  readonly policy: PolicyGuard;
 }
 
 type StopAnswer = StopAck['answers'][number];
@@ -32,6 +40,8 @@ type StopRequest = Stop['attempts'][number];
 /** At shutdown nobody gets longer than this to obey TERM. */
 const SHUTDOWN_GRACE_SECONDS = 5;
 const MESSAGE_LENGTH = 4096;
+/** Runs that triggers start while the server is away stay on this host; beyond so many nothing is started any more. */
+const MAX_UNSETTLED = 10_000;
 
 /**
  * Ties journal, lanes, runner and reporter together. An order is written down and synced before it is answered and
@@ -42,9 +52,12 @@ export class AttemptsService {
   private readonly serial = new Lane(1);
   private readonly parallel: Lane;
   private readonly running = new Set<Promise<void>>();
+  /** Which instances run. */
+  readonly instances = new InstanceRuns();
   private readonly context: ExecutionContext;
   private scriptsAllowed = true;
   private closing = false;
+  private onUnannounced: (attempt: Attempt) => void = () => undefined;
 
   constructor(
     private readonly journal: Journal,
@@ -54,7 +67,8 @@ export class AttemptsService {
     private readonly options: AttemptsOptions,
   ) {
     this.parallel = new Lane(options.parallelSlots);
-    this.context = { journal, reporter, clock, log, runner: options.runner, bootId: bootId() };
+    const { runner, policy, statements } = options;
+    this.context = { journal, reporter, clock, log, runner, policy, statements, bootId: bootId() };
     reporter.listen({
       onSettled: (attempt) => this.forget(attempt),
       onStale: (attempt) => this.abandon(attempt),
@@ -64,12 +78,18 @@ export class AttemptsService {
   /** Ends and reports what an earlier process left; orders are taken meanwhile, but start only afterwards. */
   async recover(): Promise<void> {
     const open = this.journal.openAttempts();
-    for (const { order, state } of open) {
+    for (const { order, state, announced } of open) {
       const attempt = new Attempt(order.attemptId, null);
       attempt.state = state === 'ended' ? 'ended' : 'running';
+      attempt.instance = order.instance ?? null;
+      attempt.announced = announced;
       this.attempts.set(attempt.id, attempt);
+      if (state !== 'ended') this.instances.begin(attempt);
+      if (!announced) this.onUnannounced(attempt);
     }
+    const recovered = [...this.attempts.values()];
     await recoverAttempts(open, this.attempts, this.context, (attempt) => this.forget(attempt));
+    for (const attempt of recovered) if (attempt.state === 'ended') this.instances.end(attempt);
     this.serial.open();
     this.parallel.open();
   }
@@ -85,18 +105,69 @@ export class AttemptsService {
   }
 
   /** Takes orders. The answers stand when the journal is synced. */
-  async run(orders: readonly Order[]): Promise<OrderAnswer[]> {
+  async run(asked: readonly Order[]): Promise<OrderAnswer[]> {
     if (this.closing) throw new Error('the agent is shutting down');
-    const fresh = orders.filter((order) => this.admit(order));
+    const orders = asked.map((order) => this.capped(order));
+    const root = await this.options.statements.rootAmong(orders);
+    const fresh = orders.filter((order) => this.admit(order, root));
     this.prepareNext(fresh);
     try {
-      await this.journal.commit();
+      await Promise.all([this.journal.commit(), this.options.statements.commit()]);
     } catch (error) {
       for (const order of fresh) this.refuse(order, ReasonCode.journalUnavailable, errorMessage(error));
     }
     const answers = orders.map((order) => this.answer(order));
     for (const order of fresh) this.enqueue(order);
     return answers;
+  }
+
+  /** Whoever tells the server of runs that triggers start; called for each, in the order of the starts. */
+  announceBy(onUnannounced: (attempt: Attempt) => void): void {
+    this.onUnannounced = onUnannounced;
+  }
+
+  /**
+   * Starts a run that a trigger wants: as an order, but that nobody is answered. Null: it is in the journal, synced.
+   * @param onWritten before it is started
+   */
+  async startTriggered(asked: Order, mark: TriggeredMark, onWritten: () => void): Promise<Refusal | null> {
+    const order = this.capped(asked);
+    if (this.closing) return { reason: ReasonCode.agentShutdown, message: 'the agent is shutting down' };
+    if (this.journal.openCount >= MAX_UNSETTLED) {
+      const message = `${MAX_UNSETTLED} runs wait for the server to take them`;
+      return { reason: ReasonCode.journalUnavailable, message };
+    }
+    const refusal = this.refusalOf(order) ?? this.options.statements.order(order, null).refusal;
+    if (refusal !== null) return refusal;
+    try {
+      const attempt = this.accept(order, { id: order.instance?.id ?? 0, triggered: mark });
+      attempt.announced = false;
+      await this.journal.commit();
+      onWritten();
+      this.onUnannounced(attempt);
+    } catch (error) {
+      const message = errorMessage(error);
+      this.refuse(order, ReasonCode.journalUnavailable, message);
+      return { reason: ReasonCode.journalUnavailable, message };
+    }
+    this.enqueue(order);
+    return null;
+  }
+
+  /** Ends the run of an instance because its stop trigger fired. */
+  stopInstance(instanceId: number, setting: string): void {
+    const attempt = this.instances.of(instanceId);
+    if (attempt === undefined || attempt.state === 'ended') return;
+    attempt.stoppedBy ??= setting;
+    const message = `stopped by ${setting}`.slice(0, MESSAGE_LENGTH);
+    attempt.run?.terminate({ outcome: 'killed', reason: ReasonCode.stopTrigger, message });
+  }
+
+  /** The server knows this run now: its reports may leave. */
+  announced(attempt: Attempt): void {
+    this.journal.announced(attempt.id);
+    attempt.announced = true;
+    this.reporter.notify(attempt);
   }
 
   /** Ends attempts, or sees to it that they are never started. */
@@ -116,17 +187,32 @@ export class AttemptsService {
     await this.journal.commit().catch(() => undefined);
   }
 
+  /** Whether the journal has this attempt, settled and refused ones included. */
+  has(attemptId: string): boolean {
+    return this.journal.find(attemptId) !== undefined || this.journal.findClosed(attemptId) !== undefined;
+  }
+
   /** What the journal holds, for the hello. */
   known(): KnownAttempt[] {
-    return this.journal.openAttempts().map(({ order, state }) => ({ attempt_id: order.attemptId, state }));
+    return this.journal.openAttempts().map(({ order, state, announced }) => ({
+      attempt_id: order.attemptId,
+      state,
+      ...(!announced && { unannounced: true }),
+    }));
   }
 
   /** The server will take no word of these any more. */
   stale(ids: readonly string[]): void {
     for (const id of ids) {
       const attempt = this.attempts.get(id);
-      if (attempt !== undefined) this.abandon(attempt);
+      // Of one that is not announced the server may never have heard.
+      if (attempt?.announced === true) this.abandon(attempt);
     }
+  }
+
+  /** The server wants to know nothing of it: what runs is ended, and all of it forgotten. */
+  disown(attempt: Attempt): void {
+    this.abandon(attempt);
   }
 
   /** Takes no more orders and ends what runs; resolves when all of it is written down. */
@@ -144,31 +230,65 @@ export class AttemptsService {
     await Promise.all(this.running);
   }
 
-  private admit(order: Order): boolean {
+  /** What cannot be capped now is refused a moment later; where the policy is good again by then, it is capped when its turn comes. */
+  private capped(order: Order): Order {
+    try {
+      return this.options.policy.capped(order);
+    } catch {
+      return order;
+    }
+  }
+
+  private admit(order: Order, root: ReadonlySet<Order> | null): boolean {
     const id = order.attempt_id;
-    if (this.journal.find(id) !== undefined || this.journal.findClosed(id) !== undefined) return false;
-    const refusal = refusalOf(order, {
-      scriptsEnabled: this.scriptsEnabled,
-      now: this.clock.now(),
-      earlierAttempt: this.journal.attemptOf(order.target_id),
-    });
+    if (this.has(id)) return false;
+    let refusal = this.refusalOf(order);
+    let until: number | null = null;
+    if (refusal === null) ({ refusal, until } = this.options.statements.order(order, root));
     if (refusal !== null) {
       this.refuse(order, refusal.reason, refusal.message);
       return false;
     }
     try {
-      const { target_id: targetId, execution_id: executionId, kind, output_cap_bytes: capBytes } = order;
-      const waits = order.secrets !== undefined && !this.laneNamed(order.lane).isFree;
-      this.journal.accept(
-        { attemptId: id, targetId, executionId, kind, capBytes, ...(waits && { waiting: true }) },
-        Date.now(),
-      );
+      this.accept(order, order.instance ?? null).signedUntil = until;
     } catch (error) {
       this.refuse(order, ReasonCode.journalUnavailable, errorMessage(error));
       return false;
     }
-    this.attempts.set(id, new Attempt(id, order));
     return true;
+  }
+
+  private refusalOf(order: Order): Refusal | null {
+    return refusalOf(order, {
+      scriptsEnabled: this.scriptsEnabled,
+      denial: () => this.options.policy.denies(order),
+      now: this.clock.now(),
+      earlierAttempt: this.journal.attemptOf(order.target_id),
+      instanceRun: this.instances.of(order.instance?.id)?.id,
+    });
+  }
+
+  /** Writes an order down; it is certain after the journal's commit. Throws when it cannot be written. */
+  private accept(order: Order, instance: InstanceMark | null): Attempt {
+    const { attempt_id: attemptId, target_id: targetId, execution_id: executionId, kind } = order;
+    const waits = order.secrets !== undefined && !this.laneNamed(order.lane).isFree;
+    this.journal.accept(
+      {
+        attemptId,
+        targetId,
+        executionId,
+        kind,
+        capBytes: order.output_cap_bytes,
+        ...(waits && { waiting: true }),
+        ...(instance !== null && { instance }),
+      },
+      Date.now(),
+    );
+    const attempt = new Attempt(attemptId, order);
+    attempt.instance = instance;
+    this.attempts.set(attemptId, attempt);
+    this.instances.begin(attempt);
+    return attempt;
   }
 
   /** The first order that will start at once is made ready while the journal is being synced. */
@@ -215,7 +335,10 @@ export class AttemptsService {
       .catch((error: unknown) =>
         this.log.error({ attempt_id: attempt.id, err: errorMessage(error) }, 'run failed'),
       )
-      .finally(() => this.running.delete(done));
+      .finally(() => {
+        this.running.delete(done);
+        this.instances.end(attempt);
+      });
     this.running.add(done);
     return done;
   }
@@ -281,7 +404,10 @@ export class AttemptsService {
   }
 
   private remove(id: string): void {
-    this.attempts.get(id)?.discardPreparation();
+    const attempt = this.attempts.get(id);
+    if (attempt === undefined) return;
+    attempt.discardPreparation();
     this.attempts.delete(id);
+    this.instances.end(attempt);
   }
 }

@@ -1,4 +1,4 @@
-import { ReasonCode, type Ending } from '#libs/protocol/index';
+import { ReasonCode, type Ending, type Order } from '#libs/protocol/index';
 import { type RunnerOptions } from '../exec/launch.js';
 import { startTimeOf } from '../exec/processes.js';
 import { StartError } from '../exec/run-error.js';
@@ -9,7 +9,9 @@ import { type SpoolSummary } from '../journal/output.js';
 import { errorMessage } from '../platform/files.js';
 import { type AgentLogger } from '../platform/logger.js';
 import { type ServerClock } from '../platform/server-clock.js';
+import { type PolicyGuard } from '../policy/policy-guard.js';
 import { type Reporter } from '../transport/reporter.js';
+import { type StatementGate } from '../trust/statement-gate.js';
 import { expiryOf } from './admission.js';
 import { type Attempt } from './attempt.js';
 
@@ -20,11 +22,15 @@ export interface ExecutionContext {
   readonly clock: ServerClock;
   readonly log: AgentLogger;
   readonly runner: RunnerOptions;
+  readonly policy: PolicyGuard;
+  readonly statements: StatementGate;
   readonly bootId: string;
 }
 
 /** A run that ends sooner is told in one message. */
 const FAST_RUN_MS = 20;
+/** Ends that nobody asked for. */
+const SYSTEM = new Set<ReasonCode>([ReasonCode.timeout, ReasonCode.agentShutdown, ReasonCode.agentDied]);
 
 /** Runs an accepted attempt to its end, writes the end down and has it reported. */
 export async function executeAttempt(
@@ -32,9 +38,10 @@ export async function executeAttempt(
   context: ExecutionContext,
   isClosing: () => boolean,
 ): Promise<void> {
-  const { order } = attempt;
-  if (order === null) return;
-  const { journal, reporter, clock, log } = context;
+  if (attempt.order === null) return;
+  const { journal, reporter, clock, log, policy, statements } = context;
+  const { order, unfit } = cappedNow(attempt.order, policy);
+  attempt.order = order;
   const spool = new Spool(journal.outputDirectory(attempt.id), order.output_cap_bytes);
   attempt.output = spool;
   let timer: NodeJS.Timeout | null = null;
@@ -43,14 +50,27 @@ export async function executeAttempt(
   };
   const preparation = attempt.preparation ?? undefined;
   attempt.preparation = null;
+  let root: ReadonlySet<Order> | null = null;
   const observer: RunObserver = {
-    beforeStart: () => announceStart(attempt.id, journal),
+    beforeStart: async () => {
+      if (unfit !== null) throw unfit;
+      root = await statements.rootAmong([order]);
+      await announceStart(attempt.id, journal);
+    },
     beforeSpawn: () => {
       if (attempt.forgotten || isClosing()) {
         throw new StartError(ReasonCode.agentShutdown, 'the agent was shut down before this was started');
       }
+      if (attempt.stoppedBy !== null) {
+        throw new StartError(ReasonCode.stopTrigger, 'its stop trigger fired before it was started');
+      }
       const expired = expiryOf(order, clock.now());
       if (expired !== null) throw new StartError(expired.reason, expired.message);
+      // It may have waited for its turn: beyond a time window, or until the policy became another.
+      const denial = policy.denies(order);
+      if (denial !== null) throw new StartError(denial.reason, denial.message);
+      const unsigned = statements.lapsed(order, attempt.signedUntil, root);
+      if (unsigned !== null) throw new StartError(unsigned.reason, unsigned.message);
     },
     onStarted: (pid, at) => {
       attempt.state = 'running';
@@ -74,7 +94,9 @@ export async function executeAttempt(
   const result = await run.execute();
   if (timer !== null) clearTimeout(timer);
   const summary = await spool.finish();
-  const ending = endingOf(result, summary);
+  const longest = result.reason === ReasonCode.timeout && policy.allowsNoLonger(order);
+  const message = longest ? `${result.message}, the most that the agent's policy allows` : result.message;
+  const ending = { ...stopFired(attempt, result.reason), ...endingOf({ ...result, message }, summary) };
   const written = journal.ended(attempt.id, ending, spool.onDisk ? summary : await spool.chunksInMemory());
   attempt.ending = ending;
   attempt.state = 'ended';
@@ -84,6 +106,18 @@ export async function executeAttempt(
   log.info({ attempt_id: attempt.id, ...logged(ending) }, 'ended');
   await rest(attempt, spool, written, context);
   if (!attempt.forgotten) reporter.notify(attempt);
+}
+
+/** The order as the policy caps it now, which may be another one than when it was accepted; or why nobody can say. */
+function cappedNow(order: Order, policy: PolicyGuard): { order: Order; unfit: StartError | null } {
+  try {
+    return { order: policy.capped(order), unfit: null };
+  } catch (error) {
+    return {
+      order,
+      unfit: error instanceof StartError ? error : new StartError(ReasonCode.denied, errorMessage(error)),
+    };
+  }
 }
 
 /** Of an attempt that waited with secrets the journal must know that its turn has come: a restart judges by that. */
@@ -110,15 +144,26 @@ async function rest(
   attempt.output = await context.journal.output(open);
 }
 
+/** What of a run of an instance ended it, when it was no person. */
+export function stopFired(
+  { instance, stoppedBy }: Pick<Attempt, 'instance' | 'stoppedBy'>,
+  reason: ReasonCode | null,
+): Pick<Ending, 'stop_trigger'> {
+  if (instance === null) return {};
+  if (reason === ReasonCode.stopTrigger && stoppedBy !== null)
+    return { stop_trigger: { type: 'xpath', setting: stoppedBy } };
+  return reason !== null && SYSTEM.has(reason) ? { stop_trigger: { type: 'system' } } : {};
+}
+
 /** What the process said and what its output came to. */
 export function endingOf(result: RunResult, summary: SpoolSummary): Ending {
   return {
-    ...result,
     stdout_bytes: summary.stdoutBytes,
     stderr_bytes: summary.stderrBytes,
     dropped_bytes: summary.droppedBytes,
     gap_seq: summary.gapSeq,
     chunks: summary.chunks,
+    ...result,
   };
 }
 

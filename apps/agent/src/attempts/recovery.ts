@@ -5,7 +5,7 @@ import { type OpenAttempt } from '../journal/journal-state.js';
 import { Spool } from '../journal/spool.js';
 import { errorMessage } from '../platform/files.js';
 import { type Attempt } from './attempt.js';
-import { endingOf, type ExecutionContext } from './execution.js';
+import { endingOf, type ExecutionContext, stopFired } from './execution.js';
 
 const TERM_GRACE_MS = 2000;
 
@@ -38,28 +38,33 @@ export async function recoverAttempts(
   };
   await Promise.all(unended.map(one));
   for (const entry of ended) await one(entry);
+  context.runner.cgroups?.removeEmpty();
 }
 
 async function lose(entry: OpenAttempt, context: ExecutionContext): Promise<void> {
   const { order, startedAt } = entry;
   attemptLog(entry, context);
-  await endLeftovers(entry, context.bootId);
+  await endLeftovers(entry, context);
   await removeRunFiles(foreignRunDirectory(order.attemptId));
   const spool = await Spool.recover(context.journal.outputDirectory(order.attemptId), order.capBytes);
   const summary = await spool.finish();
   await spool.idle();
   const now = Math.max(Date.now(), startedAt ?? 0);
-  const ending = endingOf(
-    {
-      ...verdictOn(entry),
-      exit_code: null,
-      signal: null,
-      started_at: startedAt,
-      finished_at: now,
-      duration_ms: startedAt === null ? 0 : now - startedAt,
-    },
-    summary,
-  );
+  const verdict = verdictOn(entry);
+  const ending = {
+    ...endingOf(
+      {
+        ...verdict,
+        exit_code: null,
+        signal: null,
+        started_at: startedAt,
+        finished_at: now,
+        duration_ms: startedAt === null ? 0 : now - startedAt,
+      },
+      summary,
+    ),
+    ...stopFired({ instance: order.instance ?? null, stoppedBy: null }, verdict.reason),
+  };
   context.journal.ended(order.attemptId, ending, summary);
 }
 
@@ -81,18 +86,28 @@ function attemptLog({ order, state }: OpenAttempt, { log }: ExecutionContext): v
 }
 
 /** Ends what still lives of a run whose agent died; a number that was given to another process since is left alone. */
-async function endLeftovers({ order, process: mark }: OpenAttempt, currentBoot: string): Promise<void> {
-  if (mark !== null && mark.bootId !== currentBoot) return;
+async function endLeftovers(
+  { order, process: mark }: OpenAttempt,
+  { bootId, runner }: ExecutionContext,
+): Promise<void> {
+  if (mark !== null && mark.bootId !== bootId) return;
   const same = mark !== null && mark.startTime !== 0 && startTimeOf(mark.pid) === mark.startTime;
   const group = same ? mark.pid : null;
-  const tree = await findTree(group, order.attemptId);
+  // Of an agent that has no cgroups (any more) there is none to be found.
+  const cgroup = runner.cgroups?.group(order.attemptId);
+  const left = async (): Promise<number[]> => [
+    ...(await findTree(group, order.attemptId)),
+    ...(cgroup?.living() ?? []),
+  ];
+  const tree = await left();
   if (tree.length === 0) return;
   if (group !== null) signal(-group, 'SIGTERM');
   for (const pid of tree) signal(pid, 'SIGTERM');
   const deadline = performance.now() + TERM_GRACE_MS;
   for (let pause = 5; performance.now() < deadline; pause = Math.min(2 * pause, 100)) {
-    if ((await findTree(group, order.attemptId)).length === 0) return;
+    if ((await left()).length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+  cgroup?.kill();
   await killTree(group, order.attemptId);
 }

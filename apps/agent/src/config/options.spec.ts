@@ -14,6 +14,7 @@ describe('the agent’s settings', () => {
   it('come from the command line, then the environment', () => {
     const env = readEnvironment({
       MUSTER_SERVER: 'http://env:1',
+      MUSTER_ALLOW_PLAIN_HTTP: '1',
       MUSTER_ENROLL_SECRET: 'from-env',
       MUSTER_AGENT_STATE_DIR: '/env',
       MUSTER_SCRIPT_INTERPRETERS: '/bin/sh, python3',
@@ -53,11 +54,27 @@ describe('the agent’s settings', () => {
     });
   });
 
+  it('may name a plain server on this machine, or elsewhere when told so', () => {
+    for (const local of ['http://localhost:1', 'http://127.0.0.1:1', 'http://127.1.2.3', 'http://[::1]:1'])
+      expect(parseOptions(['--server', local], none).server).toBe(local);
+    const elsewhere = 'http://muster.example.com';
+    expect(parseOptions(['--server', elsewhere, '--allow-plain-http'], none).server).toBe(elsewhere);
+  });
+
   it('say who answers live queries', () => {
     expect(parseOptions(server, none)).toMatchObject({ queriesEnabled: true, osquery: null });
     const given = parseOptions([...server, '--disable-queries', '--osquery', './osqueryi'], none);
     expect(given).toMatchObject({ queriesEnabled: false, osquery: path.resolve('osqueryi') });
     expect(parseOptions([...server, '--osquery', 'osqueryi'], none).osquery).toBe('osqueryi');
+  });
+
+  it('say where the policy is', () => {
+    expect(parseOptions(server, none).policy).toEqual({
+      file: '/etc/muster/agent-policy.yml',
+      required: false,
+    });
+    const given = parseOptions([...server, '--policy', 'p.yml'], none);
+    expect(given.policy).toEqual({ file: path.resolve('p.yml'), required: true });
   });
 
   it('take the secret from a file', () => {
@@ -69,11 +86,17 @@ describe('the agent’s settings', () => {
   const wrong: [string[], Record<string, string>, RegExp][] = [
     [[], {}, /--server .* is missing/],
     [['--server', 'ftp://x'], {}, /no http or https address/],
+    [['--server', 'http://muster.example.com'], {}, /plain HTTP/],
+    [['--server', 'http://127.0.0.1.example.com'], {}, /plain HTTP/],
+    [['--server', 'http://10.0.0.1:8420'], {}, /plain HTTP/],
+    [[...server, '--ca', '/no/such'], {}, /--ca .* \(ENOENT\)/],
+    [[...server, '--ca', '/etc/hostname'], {}, /--ca .* holds no certificate/],
     [[...server, '--parallel', '0'], {}, /1 to 1024/],
     [[...server, '--label', 'nonsense'], {}, /must be key=value/],
     [[...server, '--label', 'a=b c'], {}, /must be key=value/],
     [[...server, '--enroll-secret-file', '/no/such'], {}, /cannot be read \(ENOENT\)/],
     [[...server, '--osquery', ''], {}, /--osquery must be the path/],
+    [[...server, '--policy', ''], {}, /--policy must be the path/],
     [[...server, '--bogus'], {}, /unknown option/],
     [[...server, 'extra'], {}, /extra|too many arguments/],
     [server, { MUSTER_LOG_LEVEL: 'loud' }, /log level "loud"/],

@@ -2,8 +2,9 @@ import { chownSync, constants, mkdirSync, statSync, writeFileSync } from 'node:f
 import { access, stat } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { ReasonCode } from '#libs/protocol/index';
+import { ReasonCode, type RunLimits } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
+import { type CgroupHome } from './limits/cgroup-home.js';
 import { StartError } from './run-error.js';
 import { foreignRunDirectory, removeRunFiles } from './run-files.js';
 import { toBuffer, type RunSpec } from './run-spec.js';
@@ -21,6 +22,10 @@ export interface RunnerOptions {
   readonly hostname: string;
   /** Interpreters that scripts may ask for; null allows all. */
   readonly interpreters: readonly string[] | null;
+  /** What a run may use up at most on this host. */
+  readonly limits?: () => RunLimits;
+  /** Where runs get a cgroup each; null or absent: nowhere. */
+  readonly cgroups?: CgroupHome | null;
 }
 
 /** Everything spawn needs, checked. */
@@ -100,11 +105,10 @@ export class Preparation {
     return this.launch;
   }
 
-  discard(): void {
-    this.launch.then(
-      ({ leftovers }) => Promise.all(leftovers.map(removeRunFiles)),
-      () => undefined,
-    );
+  /** Resolves when what it left is gone. */
+  async discard(): Promise<void> {
+    const launch = await this.launch.catch(() => null);
+    await Promise.all(launch?.leftovers.map(removeRunFiles) ?? []);
   }
 }
 

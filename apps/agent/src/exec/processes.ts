@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { statFields } from '../platform/proc-stat.js';
 
 /** One line of the process table, as far as it matters for ending a tree. */
 export interface ProcessLine {
@@ -7,6 +7,7 @@ export interface ProcessLine {
   readonly state: string;
   readonly parent: number;
   readonly group: number;
+  readonly session: number;
   readonly startTime: number;
 }
 
@@ -19,15 +20,20 @@ export function bootId(): string {
   }
 }
 
-/** Parses /proc/<pid>/stat; the command name in it may hold anything, brackets and blanks too. */
+/** Parses /proc/<pid>/stat. */
 export function parseStat(text: string): ProcessLine | null {
   const open = text.indexOf('(');
-  const close = text.lastIndexOf(')');
-  if (open < 0 || close < 0) return null;
-  const fields = text.slice(close + 2).split(' ');
-  const [state = '', parent, group] = fields;
-  const startTime = Number(fields[19]);
-  return { pid: Number(text.slice(0, open)), state, parent: Number(parent), group: Number(group), startTime };
+  const fields = statFields(text);
+  if (open < 0 || fields === null) return null;
+  const [state = '', parent, group, session] = fields;
+  return {
+    pid: Number(text.slice(0, open)),
+    state,
+    parent: Number(parent),
+    group: Number(group),
+    session: Number(session),
+    startTime: Number(fields[19]),
+  };
 }
 
 /** A zombie runs nothing any more; where nobody collects it, it stays in the table for ever. */
@@ -35,27 +41,69 @@ function isDead({ state }: ProcessLine): boolean {
   return state === 'Z' || state === 'X';
 }
 
-/** When a living process started, in clock ticks since boot; 0 when there is none. */
-export function startTimeOf(pid: number): number {
+/** A living process; null when there is none. */
+export function processLine(pid: number): ProcessLine | null {
   try {
     const line = parseStat(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
-    return line === null || isDead(line) ? 0 : line.startTime;
+    return line === null || isDead(line) ? null : line;
   } catch {
-    return 0;
+    return null;
   }
 }
 
-/** Every process of the machine that is not dead already. */
+/** When a living process started, in clock ticks since boot; 0 when there is none. */
+export function startTimeOf(pid: number): number {
+  return processLine(pid)?.startTime ?? 0;
+}
+
+/**
+ * Every process of the machine that is not dead already. Read without the thread pool: on a machine that a fork bomb keeps busy each of its
+ * round trips takes milliseconds, and there are thousands.
+ */
 export async function listProcesses(): Promise<ProcessLine[]> {
-  const names = await readdir('/proc').catch(() => [] as string[]);
   const lines: ProcessLine[] = [];
-  for (const name of names) {
-    if (!/^\d+$/.test(name)) continue;
-    const text = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => '');
-    const line = parseStat(text);
-    if (line !== null && !isDead(line)) lines.push(line);
+  for await (const name of inBatches(processNames())) {
+    const line = processLine(Number(name));
+    if (line !== null) lines.push(line);
   }
   return lines;
+}
+
+function processNames(): string[] {
+  try {
+    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+/** One after another; after every 64, a millisecond's worth, others get their turn. */
+async function* inBatches<T>(all: readonly T[]): AsyncGenerator<T> {
+  for (const [index, one] of all.entries()) {
+    if (index % 64 === 63) await new Promise((resolve) => setImmediate(resolve));
+    yield one;
+  }
+}
+
+/** The first process of a group, all of its group, and everybody who descends from them. */
+export function descendantsOf(first: number, lines: readonly ProcessLine[]): number[] {
+  const found = new Set([first]);
+  for (let grew = true; grew;) {
+    const before = found.size;
+    for (const { pid, parent, group } of lines) if (group === first || found.has(parent)) found.add(pid);
+    grew = found.size > before;
+  }
+  return [...found];
+}
+
+/** The attempt whose mark a process carries in its environment; null: none, or nobody may look. */
+export function markOf(pid: number): string | null {
+  try {
+    const environment = fs.readFileSync(`/proc/${pid}/environ`, 'latin1');
+    return /(?:^|\0)MUSTER_ATTEMPT_ID=([^\0]*)/.exec(environment)?.[1] ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -64,19 +112,10 @@ export async function listProcesses(): Promise<ProcessLine[]> {
  */
 export async function findTree(groupId: number | null, attemptId: string | null): Promise<number[]> {
   const lines = (await listProcesses()).filter(({ pid }) => pid !== process.pid);
-  const found = new Set<number>(groupId === null ? [] : [groupId]);
-  for (let grew = true; grew;) {
-    const before = found.size;
-    for (const { pid, parent, group } of lines) if (group === groupId || found.has(parent)) found.add(pid);
-    grew = found.size > before;
-  }
+  const found = new Set(groupId === null ? [] : descendantsOf(groupId, lines));
   if (attemptId !== null) {
-    const mark = Buffer.from(`MUSTER_ATTEMPT_ID=${attemptId}`);
-    for (const { pid } of lines) {
-      if (found.has(pid)) continue;
-      const environment = await readFile(`/proc/${pid}/environ`).catch(() => null);
-      if (environment?.includes(mark) === true) found.add(pid);
-    }
+    for await (const { pid } of inBatches(lines))
+      if (!found.has(pid) && markOf(pid) === attemptId) found.add(pid);
   }
   const alive = new Set(lines.map(({ pid }) => pid));
   return [...found].filter((pid) => alive.has(pid));
@@ -94,12 +133,6 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** Signals the group and everybody else who belongs to the run. */
-export async function signalTree(groupId: number, attemptId: string, name: NodeJS.Signals): Promise<void> {
-  signal(-groupId, name);
-  for (const pid of await findTree(groupId, attemptId)) signal(pid, name);
 }
 
 /** Kills the whole tree and looks again until nobody is left: a process may fork while it is being killed. */

@@ -17,6 +17,7 @@ export type RunSpec = Pick<
   | 'secrets'
   | 'mask'
   | 'deny_output'
+  | 'limits'
 >;
 
 /** Whether output has to be filtered before anybody stores it; most runs ask for nothing of the kind. */

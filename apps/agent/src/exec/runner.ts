@@ -3,17 +3,22 @@ import { ReasonCode, type Ending } from '#libs/protocol/index';
 import { errorCode, errorMessage } from '../platform/files.js';
 import { OutputCollector, type ChunkSink } from './collector.js';
 import { Preparation, type Launch, type RunnerOptions } from './launch.js';
-import { findTree, groupMembers, killTree, signal, signalTree } from './processes.js';
 import { type OutputFilters } from './masking/index.js';
+import { type Breach } from './limits/limits.js';
+import { RunBounds } from './limits/run-bounds.js';
+import { type ProcessTree } from './process-tree.js';
+import { signal } from './processes.js';
 import { StartError } from './run-error.js';
 import { removeRunFiles } from './run-files.js';
 import { toBuffer, wishesFilters, type RunSpec } from './run-spec.js';
-import { loadStart, type Start, type StartedProcess } from './start/index.js';
+import { loadRestrict, loadStart, type Restrict, type Start, type StartedProcess } from './start/index.js';
 
 /** How long what is left of a group may take to obey TERM once its first process has gone. */
 const LEFTOVER_GRACE_MS = 1000;
 /** How long pipes that somebody else holds open are waited for. */
 const OPEN_PIPES_MS = 1000;
+/** A run that ends sooner is never moved into its cgroup: that would cost more than the run. */
+const JOIN_AFTER_MS = 20;
 
 /** The part of an ending that the process itself decides; output is counted elsewhere. */
 export type RunResult = Pick<
@@ -34,6 +39,8 @@ export interface KillCause {
   readonly outcome: 'timed_out' | 'killed';
   readonly reason: ReasonCode;
   readonly message: string;
+  /** By KILL, without TERM and grace: what it would do with them is more of the same. */
+  readonly atOnce?: boolean;
 }
 
 /** Told to whoever runs something. */
@@ -49,7 +56,7 @@ export interface RunObserver {
 
 /** One process tree: prepared, started, watched and, if need be, ended. Knows neither journal nor server. */
 export class Run {
-  private child: StartedProcess | null = null;
+  private tree: ProcessTree | null = null;
   private cause: KillCause | null = null;
   private graceTimer: NodeJS.Timeout | null = null;
   private timeoutTimer: NodeJS.Timeout | null = null;
@@ -61,7 +68,7 @@ export class Run {
 
   constructor(
     private readonly spec: RunSpec,
-    options: RunnerOptions,
+    private readonly options: RunnerOptions,
     private readonly observer: RunObserver,
     private readonly preparation = new Preparation(spec, options),
   ) {}
@@ -70,20 +77,27 @@ export class Run {
   async execute(): Promise<RunResult> {
     let launch: Launch;
     let start: Start;
+    let restrict: Restrict;
+    let bounds: RunBounds;
     try {
+      // What this host allows may be unknown at this moment: then nothing is started.
+      bounds = new RunBounds(this.spec, this.options, (breach) => this.breach(breach));
       this.filters = await this.loadFilters();
-      [launch, start] = await Promise.all([
+      [launch, start, restrict] = await Promise.all([
         this.preparation.take(),
         loadStart(),
+        loadRestrict(),
         this.observer.beforeStart?.(),
       ]);
     } catch (error) {
-      this.preparation.discard();
+      const discarded = this.preparation.discard();
+      // As below.
+      if (this.spec.secrets?.files !== undefined) await discarded;
       return notStarted(error);
     }
     try {
       if (this.cause !== null) return this.neverStarted(this.cause);
-      return await this.run(launch, start);
+      return await this.run(launch, start, restrict, bounds);
     } catch (error) {
       return notStarted(error, launch);
     } finally {
@@ -99,30 +113,44 @@ export class Run {
     if (this.exited) return;
     const first = this.cause === null;
     this.cause ??= cause;
-    const pid = this.child?.pid;
-    if (pid === undefined) return;
-    if (first) {
+    const { tree } = this;
+    if (tree === null) return;
+    if (first && cause.atOnce !== true) {
       this.lastSignal = 'SIGTERM';
-      this.killing = signalTree(pid, this.spec.attempt_id, 'SIGTERM');
+      this.killing = tree.signal('SIGTERM');
     }
     if (this.graceTimer !== null) clearTimeout(this.graceTimer);
     this.graceEnds = Math.min(this.graceEnds, performance.now() + graceSeconds * 1000);
-    this.graceTimer = setTimeout(() => {
+    const kill = (): void => {
       this.lastSignal = 'SIGKILL';
-      this.killing = killTree(pid, this.spec.attempt_id);
-    }, this.graceEnds - performance.now());
+      this.killing = tree.kill();
+    };
+    if (cause.atOnce === true) kill();
+    else this.graceTimer = setTimeout(kill, this.graceEnds - performance.now());
   }
 
-  private async run(launch: Launch, start: Start): Promise<RunResult> {
+  /** It has used up what it may. */
+  private breach(breach: Breach): void {
+    const cause = { outcome: 'killed', ...breach, atOnce: true } as const;
+    // Seen only afterwards, or at the very end: it has ended because of it all the same.
+    if (this.exited) this.cause ??= cause;
+    else this.terminate(cause, 0);
+  }
+
+  private async run(launch: Launch, start: Start, restrict: Restrict, bounds: RunBounds): Promise<RunResult> {
     this.observer.beforeSpawn();
     const begun = performance.now();
-    const { file, args, cwd, env, account } = launch;
-    const started = start({ file, args, cwd, env, account, stdin: this.spec.stdin !== undefined });
+    const { cwd, env } = launch;
+    const bounded = bounds.forStart(launch, restrict);
+    const started = start({ cwd, env, stdin: this.spec.stdin !== undefined, ...bounded });
     const child = started instanceof Promise ? await started : started;
-    this.child = child;
     const startedAt = Date.now();
+    const tree = bounds.treeOf(child, this.spec.attempt_id);
+    this.tree = tree;
+    const joinTimer = setTimeout(() => void tree.join(), JOIN_AFTER_MS);
+    bounds.watch(tree, bounded.rlimits, restrict);
     this.observer.onStarted(child.pid, startedAt);
-    const collector = this.collect(child);
+    const collector = this.collect(child, bounds);
     this.feed(child);
     this.timeoutTimer = setTimeout(
       () => this.terminate(this.timeoutCause()),
@@ -134,8 +162,12 @@ export class Run {
     const finishedAt = Date.now();
     this.exited = true;
     clearTimeout(this.timeoutTimer);
-    await this.endTheRest(child.pid);
+    clearTimeout(joinTimer);
+    bounds.ended(code, by);
+    await this.endTheRest(tree);
     await this.drain(child, collector);
+    // Nobody who waits for the result has to wait for this.
+    void tree.release().catch(() => undefined);
     return this.result(code, by, startedAt, Math.max(finishedAt, startedAt), duration);
   }
 
@@ -152,12 +184,13 @@ export class Run {
     else this.terminate(cause);
   }
 
-  private collect({ stdout, stderr }: StartedProcess): OutputCollector {
+  private collect({ stdout, stderr }: StartedProcess, bounds: RunBounds): OutputCollector {
     const { filters } = this;
     const collector = new OutputCollector(
       this.observer.onChunk,
       filters === null ? null : (next) => filters.filter(next),
     );
+    bounds.count([stdout, stderr]);
     collector.attach('stdout', stdout);
     collector.attach('stderr', stderr);
     return collector;
@@ -171,22 +204,22 @@ export class Run {
   }
 
   /** The first process has gone. Whatever of its group still lives goes too; after a kill, escapees as well. */
-  private async endTheRest(pid: number): Promise<void> {
+  private async endTheRest(tree: ProcessTree): Promise<void> {
     if (this.cause !== null) {
       await this.killing;
       if (this.graceTimer !== null) clearTimeout(this.graceTimer);
       // A shell dies of TERM at once; what it had started keeps the grace that was promised.
-      await waitUntil(this.graceEnds, async () => (await findTree(pid, this.spec.attempt_id)).length === 0);
-      await killTree(pid, this.spec.attempt_id);
+      if (this.cause.atOnce !== true) await waitUntil(this.graceEnds, () => tree.isGone());
+      await tree.kill();
       return;
     }
-    if (!signal(-pid, 'SIGTERM')) return;
+    if (!signal(-tree.pid, 'SIGTERM')) return;
     // The process table is asked only when the group answers: a zombie that nobody collects answers for ever.
     await waitUntil(
       performance.now() + LEFTOVER_GRACE_MS,
-      async () => !signal(-pid, 0) || (await groupMembers(pid)).length === 0,
+      async () => !signal(-tree.pid, 0) || (await tree.inGroup()).length === 0,
     );
-    signal(-pid, 'SIGKILL');
+    signal(-tree.pid, 'SIGKILL');
   }
 
   /** Reads the pipes to their end, but does not wait for ever for somebody who left the group and holds them open. */

@@ -31,16 +31,25 @@ export function parseShebang(contents: Buffer): Shebang | null {
   return { interpreter, argument: blank < 0 ? null : text.slice(blank).replace(/^[ \t]+/, '') };
 }
 
-/** Whether the agent's operator allows this interpreter; `env NAME` counts as NAME. Null allows all. */
-export function interpreterAllowed(shebang: Shebang | null, allowed: readonly string[] | null): boolean {
-  if (allowed === null) return true;
+/** The program that reads a script: `env NAME` counts as NAME, no shebang as /bin/sh. */
+export function interpreterOf(shebang: Shebang | null): string {
   const { interpreter, argument } = shebang ?? { interpreter: '/bin/sh', argument: null };
+  // What `env -S` would unfold to something else than stands here is nobody's but env's.
+  if (baseName(interpreter) !== 'env' || /[^A-Za-z0-9_@%+=:,./ \t-]/.test(argument ?? '')) return interpreter;
   const words = (argument ?? '')
     .split(/[ \t]+/)
     .filter((word) => word !== '' && word !== '-S' && !word.includes('='));
-  const isEnv = baseName(interpreter) === 'env';
-  const program = isEnv ? (words[0] ?? interpreter) : interpreter;
-  return allowed.some((name) => (name.includes('/') ? name === program : name === baseName(program)));
+  return words[0] ?? interpreter;
+}
+
+/** Whether the agent's operator allows this interpreter. Null allows all. */
+export function interpreterAllowed(shebang: Shebang | null, allowed: readonly string[] | null): boolean {
+  return allowed === null || namesProgram(allowed, interpreterOf(shebang));
+}
+
+/** Whether a list of names (`python3`) and paths (`/usr/bin/python3`) holds a program. */
+export function namesProgram(names: readonly string[], program: string): boolean {
+  return names.some((name) => (name.includes('/') ? name === program : name === baseName(program)));
 }
 
 function baseName(file: string): string {

@@ -1,4 +1,4 @@
-import { type Ending, type Stream } from '#libs/protocol/index';
+import { type Ending, ENVELOPE_AFTER_MS, ENVELOPE_BEFORE_MS, type Stream } from '#libs/protocol/index';
 import { type LogEntry } from './log-file.js';
 import { type SpoolSummary } from './output.js';
 
@@ -10,6 +10,24 @@ export interface ProcessMark {
   readonly bootId: string;
 }
 
+/** What made the agent start a run by itself: what the server is told of it, and what the trigger had seen. */
+export interface TriggeredMark {
+  readonly trigger: { readonly type: 'xpath' | 'schedule'; readonly setting: string };
+  /** When it fired, milliseconds since the epoch. */
+  readonly at: number;
+  /** Handled with this run: a restart does not fire for it again. */
+  readonly seen: string;
+  readonly contentSha256: string;
+  readonly arguments: readonly string[];
+}
+
+/** Whose run it is, of those that run one at a time. */
+export interface InstanceMark {
+  readonly id: number;
+  /** Absent: a person started it. */
+  readonly triggered?: TriggeredMark;
+}
+
 /** What the journal keeps of an order. Never contents, environment values, standard input or secrets. */
 export interface AcceptedOrder {
   readonly attemptId: string;
@@ -19,6 +37,7 @@ export interface AcceptedOrder {
   readonly capBytes: number;
   /** It brought secrets and waits for its turn: it has not been started before `starting` is written down. */
   readonly waiting?: true;
+  readonly instance?: InstanceMark;
 }
 
 /** Where an ended attempt's output is: in the journal's own record, or in the spool. */
@@ -38,6 +57,8 @@ export type JournalRecord =
       readonly message: string;
     }
   | { readonly t: 'starting'; readonly a: string }
+  /** The server knows this run, which a trigger started. */
+  | { readonly t: 'announced'; readonly a: string }
   | { readonly t: 'started'; readonly a: string; readonly at: number; readonly process: ProcessMark }
   | { readonly t: 'ended'; readonly a: string; readonly ending: Ending; readonly output: OutputPlace }
   | { readonly t: 'settled'; readonly a: string; readonly target: string; readonly started: boolean };
@@ -48,6 +69,8 @@ export interface OpenAttempt {
   state: 'accepted' | 'running' | 'ended';
   /** Its turn has come; only written down of one that is `waiting`. */
   starting: boolean;
+  /** The server knows of it: reports may follow. */
+  announced: boolean;
   startedAt: number | null;
   process: ProcessMark | null;
   ending: Ending | null;
@@ -63,10 +86,14 @@ export interface ClosedAttempt {
   readonly reason: string;
   readonly message: string;
   readonly entry: LogEntry | null;
+  /** When this process came to know it, milliseconds since the epoch. */
+  readonly closedAt: number;
 }
 
 /** How many closed attempts are remembered. The server sends none of them again; this is the belt to its braces. */
 export const REMEMBERED = 4096;
+/** However many there are: as long as the envelope that brought the order could come again. */
+const REMEMBERED_MS = ENVELOPE_BEFORE_MS + ENVELOPE_AFTER_MS;
 
 /** The journal's content, as the records in their order make it. Knows no file. */
 export class JournalState {
@@ -92,6 +119,7 @@ export class JournalState {
           order,
           state: 'accepted',
           starting: false,
+          announced: order.instance?.triggered === undefined,
           startedAt: null,
           process: null,
           ending: null,
@@ -118,6 +146,13 @@ export class JournalState {
         const attempt = this.open.get(record.a);
         if (attempt === undefined) return;
         attempt.starting = true;
+        if (entry !== null) attempt.entries.push(entry);
+        return;
+      }
+      case 'announced': {
+        const attempt = this.open.get(record.a);
+        if (attempt === undefined) return;
+        attempt.announced = true;
         if (entry !== null) attempt.entries.push(entry);
         return;
       }
@@ -167,11 +202,13 @@ export class JournalState {
     return [this.header, ...closed, ...open].filter((entry) => entry !== null);
   }
 
-  private close(attemptId: string, closed: ClosedAttempt): void {
+  private close(attemptId: string, closed: Omit<ClosedAttempt, 'closedAt'>): void {
+    const now = Date.now();
     this.closed.delete(attemptId);
-    this.closed.set(attemptId, closed);
-    for (const [oldest, { targetId }] of this.closed) {
-      if (this.closed.size <= REMEMBERED) return;
+    this.closed.set(attemptId, { closedAt: now, ...closed });
+    for (const [oldest, { targetId, closedAt }] of this.closed) {
+      // A clock that was set back must not keep them for ever.
+      if (this.closed.size <= REMEMBERED || Math.abs(now - closedAt) < REMEMBERED_MS) return;
       this.closed.delete(oldest);
       this.releaseTarget(targetId, oldest);
     }

@@ -93,6 +93,11 @@ export class Journal {
     return [...this.state.open.values()];
   }
 
+  /** How many attempts are not settled. */
+  get openCount(): number {
+    return this.state.open.size;
+  }
+
   /** An attempt that is not settled. */
   find(attemptId: string): OpenAttempt | undefined {
     return this.state.open.get(attemptId);
@@ -164,6 +169,11 @@ export class Journal {
     const started = attempt.startedAt !== null;
     this.recordOrRemember({ t: 'settled', a: attemptId, target: attempt.order.targetId, started });
     this.compactWhenWorthIt();
+  }
+
+  /** Writes down that the server knows this run, which a trigger started. */
+  announced(attemptId: string): void {
+    this.recordOrRemember({ t: 'announced', a: attemptId });
   }
 
   /** Resolves when everything written so far is on the disk. */
@@ -239,8 +249,7 @@ export class Journal {
   private compactWhenWorthIt(): void {
     const idle = this.state.open.size === 0;
     if (this.rewriting || this.log.size < (idle ? this.limits.idleBytes : this.limits.busyBytes)) return;
-    const live = this.state.liveEntries().reduce((sum, entry) => sum + entry.length, 0);
-    if (this.log.size > 2 * live) this.compact().catch(() => undefined);
+    if (this.log.isWorthRewriting(() => this.state.liveEntries())) this.compact().catch(() => undefined);
   }
 
   private removeOrphans(): void {

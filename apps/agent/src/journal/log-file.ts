@@ -20,6 +20,8 @@ export interface LogOpening {
   readonly damaged: boolean;
 }
 
+const ADD_UP_EVERY_MS = 1_000;
+
 /**
  * An append-only file of records with group commit. Appending is a synchronous write into the page cache (about 10 µs;
  * a round trip through the thread pool costs more); making it durable is one fdatasync shared by all who wait.
@@ -31,6 +33,9 @@ export class LogFile {
   private parking: LogEntry[] | null = null;
   private rewriting = false;
   private failure: Error | null = null;
+  /** Of what was needed when that was added up last. */
+  private twiceLive = 0;
+  private addedUpAt = -Infinity;
 
   private constructor(
     private readonly file: string,
@@ -96,6 +101,18 @@ export class LogFile {
       () => this.startSync(),
     );
     return this.next;
+  }
+
+  /**
+   * Whether most of the file is not needed any more. Adding up what is needed takes as long as there are records: it is done again only when the
+   * file has grown to twice of what it was, or a second has passed.
+   */
+  isWorthRewriting(live: () => readonly LogEntry[]): boolean {
+    const now = performance.now();
+    if (this.end <= this.twiceLive && now - this.addedUpAt < ADD_UP_EVERY_MS) return false;
+    this.addedUpAt = now;
+    this.twiceLive = 2 * live().reduce((sum, { length }) => sum + length, 0);
+    return this.end > this.twiceLive;
   }
 
   /** Reads a record back. */

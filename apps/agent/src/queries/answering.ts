@@ -32,6 +32,7 @@ const OUTCOMES: Readonly<Record<Exclude<QueryEndKind, 'cancelled'>, AnswerOutcom
   time: 'timed_out',
   memory: 'killed',
   rows: 'killed',
+  denied: 'denied',
 };
 
 /**

@@ -15,10 +15,14 @@ export class QueriesService {
   private channel: AnswerChannel | null = null;
   private closing = false;
 
-  /** @param runner who answers; null: live queries are disabled on this host */
+  /**
+   * @param runner who answers; null: live queries are disabled on this host
+   * @param denies why this host does not answer a query; null when it does
+   */
   constructor(
     private readonly runner: Runner | null,
     private readonly log: AgentLogger,
+    private readonly denies: (order: QueryOrder) => Promise<string | null> = () => Promise.resolve(null),
   ) {}
 
   /** A new connection, or none. Answers belong to the connection on which they were asked for. */
@@ -33,13 +37,7 @@ export class QueriesService {
 
   /** Begins to answer; a campaign that is being answered already is left alone. */
   start(orders: readonly QueryOrder[]): void {
-    for (const order of orders) {
-      this.begin(order.campaign_id, (answering) =>
-        this.runner === null
-          ? answering.refuse('denied', 'live queries are disabled on this host')
-          : answering.run(this.runner, order),
-      );
-    }
+    for (const order of orders) this.begin(order.campaign_id, (answering) => this.answer(order, answering));
   }
 
   /** Answers what cannot be read, so that nobody waits for it. */
@@ -63,6 +61,13 @@ export class QueriesService {
     this.use(null);
     this.runner?.close();
     await Promise.all(this.running);
+  }
+
+  private async answer(order: QueryOrder, answering: Answering): Promise<void> {
+    const { runner } = this;
+    if (runner === null) return answering.refuse('denied', 'live queries are disabled on this host');
+    const denial = await this.denies(order);
+    return denial === null ? answering.run(runner, order) : answering.refuse('denied', denial);
   }
 
   private begin(id: number, answer: (answering: Answering) => Promise<void>): void {

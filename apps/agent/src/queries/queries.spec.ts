@@ -32,7 +32,7 @@ async function start(...args: string[]): Promise<void> {
 /** The agent's query processes. */
 async function processes(): Promise<number[]> {
   const children = (await listProcesses()).filter(({ parent }) => parent === agent.pid);
-  return children.filter(({ pid }) => commandOf(pid).includes('child.js')).map(({ pid }) => pid);
+  return children.filter(({ pid }) => commandOf(pid).includes('bundle/query.mjs')).map(({ pid }) => pid);
 }
 
 function commandOf(pid: number): string {
@@ -115,9 +115,9 @@ describe('an answer', () => {
   it('may wait for the server longer than its query may run', async () => {
     await start();
     const release = holdBack(1);
-    await server.query(queryOrder(1, counting(50_000), { milliseconds: 2000 }));
+    await server.query(queryOrder(1, counting(50_000), { milliseconds: 6000 }));
     await server.until(() => saidOf(1).length > 0);
-    await server.query(queryOrder(2, ENDLESS, { milliseconds: 3000 }));
+    await server.query(queryOrder(2, ENDLESS, { milliseconds: 7000 }));
     expect((await server.answered(2)).ending.outcome).toBe('timed_out');
     release();
     expect((await server.answered(1)).ending.outcome).toBe('answered');

@@ -7,25 +7,43 @@ import {
   AgentEvent,
   Answer,
   EnrollRequest,
+  FactsQueryAck,
   Findings,
   HandshakeRefusal,
   Hello,
+  HELLO_ANSWER,
+  InstanceSetAck,
+  instancesRevision,
   Limits,
+  liftParts,
+  Refused,
   Reports,
   RunAck,
+  seal,
+  sealable,
   ServerEvent,
   StopAck,
+  TIME_ANSWER,
+  TimeQuestion,
   toBytes,
+  TriggerCheckAck,
+  Triggered,
   type AnswerAck,
   type Ending,
+  type Envelope,
   type FindingsAck,
   type Order,
   type QueryOrder,
+  type RefusedMessage,
   type Report,
   type ReportAck,
   type ScheduledReport,
+  type InstanceDefinition,
   type Standing,
+  type TriggerCheck,
+  type TriggeredAck,
 } from './protocol.js';
+import { newSigningKey, type TestKey } from './signing-key.js';
 
 type ReportAnswer = (reports: Report[]) => ReportAck | null;
 
@@ -60,13 +78,32 @@ export class ProtocolServer {
   };
   /** Decides how findings are acknowledged; null: not at all. */
   findingsAck: (findings: Findings) => FindingsAck | null = () => ({ ok: true });
+  /** Runs that triggers started, in the order in which they were acknowledged. */
+  readonly triggered: Triggered[] = [];
+  /** Decides how they are acknowledged; null: not at all. */
+  triggeredAck: (run: Triggered) => TriggeredAck | null = () => ({ status: 'ok' });
   /** Told in the next hello's answer. */
   stale: string[] = [];
+  /** What enrolments without a proof are answered; null: they need none. */
+  challenge: string | null = null;
   /** Statuses that the next enrolments get. */
   refuseEnrolments: number[] = [];
   /** Ahead of the agent's clock. */
   clockOffset = 0;
   nodeKeys = new Set<string>();
+  /** Of the one host that there is. */
+  hostUuid: string = randomUUID();
+  /** Signs what is said. */
+  key: TestKey = newSigningKey();
+  /** The key of before: named beside it, and signs the answer to a hello of who knows no other. */
+  previousKey: TestKey | null = null;
+  /** How hellos are answered, when not as they should be. */
+  greeting: ((hello: Hello, proper: Envelope) => unknown) | null = null;
+  /** What the agent said that it refused. */
+  readonly refusals: RefusedMessage[] = [];
+  timesAsked = 0;
+  /** Sent as soon as an agent has connected, before it has said a word. */
+  onConnection: (socket: Socket) => void = () => undefined;
   private answer: ReportAnswer = (reports) => ({
     ok: true,
     answers: reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })),
@@ -83,12 +120,23 @@ export class ProtocolServer {
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
         const status = this.refuseEnrolments.shift() ?? 200;
-        this.enrolments.push(EnrollRequest.parse(JSON.parse(body)));
+        const request = EnrollRequest.parse(JSON.parse(body));
+        this.enrolments.push(request);
+        if (this.challenge !== null && request.proof === undefined) {
+          response.writeHead(200, { 'content-type': 'application/json' });
+          response.end(JSON.stringify({ challenge: this.challenge, server_keys: this.serverKeys() }));
+          this.changed();
+          return;
+        }
         const node_key = randomUUID();
         if (status === 200) this.nodeKeys.add(node_key);
         response.writeHead(status, { 'content-type': 'application/json' });
         response.end(
-          JSON.stringify(status === 200 ? { node_key, host_id: 7, host_uuid: randomUUID() } : { errors: [] }),
+          JSON.stringify(
+            status === 200
+              ? { node_key, host_id: 7, host_uuid: this.hostUuid, server_keys: this.serverKeys() }
+              : { errors: [] },
+          ),
         );
         this.changed();
       });
@@ -137,42 +185,72 @@ export class ProtocolServer {
     return new Promise((resolve) => this.watchers.push({ check, resolve }));
   }
 
-  async run(...orders: Order[]): Promise<RunAck['answers']> {
-    await this.until(() => this.connected);
-    return RunAck.parse(await this.socket?.emitWithAck(ServerEvent.run, { orders })).answers;
+  /** An envelope as it should be. */
+  seal(event: string, message: unknown, hosts: readonly string[] = [this.hostUuid]): Envelope {
+    return seal(sealable(event, liftParts(event, message)), hosts, this.key, this.now());
   }
 
+  async run(...orders: Order[]): Promise<RunAck['answers']> {
+    await this.until(() => this.connected);
+    return RunAck.parse(await this.bare(ServerEvent.run, this.seal(ServerEvent.run, { orders }))).answers;
+  }
+
+  /** A message that need not make sense, signed. */
   async raw(event: string, data: unknown): Promise<unknown> {
+    const sealed = seal(sealable(event, { message: data, parts: {} }), [this.hostUuid], this.key, this.now());
+    return this.bare(event, sealed);
+  }
+
+  /** As it is. */
+  async bare(event: string, data: unknown): Promise<unknown> {
     await this.until(() => this.connected);
     return this.socket?.emitWithAck(event, data) as Promise<unknown>;
+  }
+
+  /** The same, of what is not acknowledged. */
+  emit(event: string, data: unknown): void {
+    this.socket?.emit(event, data);
   }
 
   async stop(
     attempt_id: string,
     reason: 'cancel_requested' | 'expired' = 'cancel_requested',
   ): Promise<string | undefined> {
-    await this.until(() => this.connected);
-    const ack: unknown = await this.socket?.emitWithAck(ServerEvent.stop, {
-      attempts: [{ attempt_id, reason, message: 'by ann' }],
-    });
+    const ack = await this.raw(ServerEvent.stop, { attempts: [{ attempt_id, reason, message: 'by ann' }] });
     return StopAck.parse(ack).answers[0]?.state;
   }
 
   /** Asks live queries. */
   async query(...queries: QueryOrder[]): Promise<void> {
-    await this.until(() => this.connected);
-    this.socket?.emit(ServerEvent.query, { queries });
+    await this.tell(ServerEvent.query, { queries });
   }
 
   /** Wants no answers to these campaigns any more. */
   endQueries(...campaign_ids: number[]): void {
-    this.socket?.emit(ServerEvent.queryEnd, { campaign_ids });
+    this.socket?.emit(ServerEvent.queryEnd, this.seal(ServerEvent.queryEnd, { campaign_ids }));
   }
 
   /** Sends standing work. */
   async standing({ remove = [], blocks = [] }: Partial<Standing>): Promise<void> {
+    await this.tell(ServerEvent.standing, { remove, blocks });
+  }
+
+  /** Sends the host's whole set of instances; `scripts` are the contents. */
+  async instances(definitions: InstanceDefinition[], scripts: readonly string[]): Promise<string> {
+    const revision = instancesRevision(definitions);
+    const contents = Object.fromEntries(scripts.map((script) => [digest(script), script]));
     await this.until(() => this.connected);
-    this.socket?.emit(ServerEvent.standing, { remove, blocks });
+    const set = { revision, instances: definitions, contents };
+    InstanceSetAck.parse(await this.bare(ServerEvent.instances, this.seal(ServerEvent.instances, set)));
+    return revision;
+  }
+
+  async askFacts(xpath: string | null): Promise<FactsQueryAck> {
+    return FactsQueryAck.parse(await this.raw(ServerEvent.factsQuery, { xpath }));
+  }
+
+  async checkTriggers(check: TriggerCheck): Promise<TriggerCheckAck> {
+    return TriggerCheckAck.parse(await this.raw(ServerEvent.triggerCheck, check));
   }
 
   /** An answer to a query as a whole, once its last part is acknowledged. */
@@ -209,17 +287,55 @@ export class ProtocolServer {
     return Buffer.concat([...chunks.entries()].sort(([a], [b]) => a - b).map(([, data]) => data));
   }
 
+  private serverKeys(): TestKey['told'][] {
+    return [this.key, ...(this.previousKey === null ? [] : [this.previousKey])].map(({ told }) => told);
+  }
+
+  private now(): number {
+    return Date.now() + this.clockOffset;
+  }
+
+  private async tell(event: string, message: unknown): Promise<void> {
+    await this.until(() => this.connected);
+    this.socket?.emit(event, this.seal(event, message));
+  }
+
+  /** The answer to a hello, signed with a key that the agent trusts. */
+  private greet({ challenge, server_keys = [] }: Hello): Envelope {
+    const message = {
+      ok: true,
+      host_id: 7,
+      host_uuid: this.hostUuid,
+      server_time: this.now(),
+      stale: this.stale,
+      challenge,
+      server_keys: this.serverKeys(),
+    };
+    const { key, previousKey } = this;
+    const knowsOldOne = previousKey !== null && server_keys.includes(previousKey.keyId);
+    const signer = knowsOldOne && !server_keys.includes(key.keyId) ? previousKey : key;
+    return seal(sealable(HELLO_ANSWER, { message, parts: {} }), [this.hostUuid], signer, this.now());
+  }
+
   private attend(socket: Socket): void {
+    this.onConnection(socket);
     socket.on(AgentEvent.hello, (data: unknown, ack: (answer: unknown) => void) => {
-      this.hellos.push(Hello.parse(data));
+      const hello = Hello.parse(data);
+      this.hellos.push(hello);
       this.socket = socket;
-      ack({
-        ok: true,
-        host_id: 7,
-        host_uuid: randomUUID(),
-        server_time: Date.now() + this.clockOffset,
-        stale: this.stale,
-      });
+      const proper = this.greet(hello);
+      ack(this.greeting === null ? proper : this.greeting(hello, proper));
+      this.changed();
+    });
+    socket.on(AgentEvent.time, (data: unknown, ack: (answer: unknown) => void) => {
+      this.timesAsked += 1;
+      const message = { challenge: TimeQuestion.parse(data).challenge, server_time: this.now() };
+      ack(seal(sealable(TIME_ANSWER, { message, parts: {} }), [this.hostUuid], this.key, this.now()));
+      this.changed();
+    });
+    socket.on(AgentEvent.refused, (data: unknown, ack: (answer: unknown) => void) => {
+      this.refusals.push(...Refused.parse(data).refusals);
+      ack({ ok: true });
       this.changed();
     });
     socket.on(AgentEvent.facts, (_data: unknown, ack: (answer: unknown) => void) => ack({ ok: true }));
@@ -229,6 +345,15 @@ export class ProtocolServer {
       const answer = this.answer(reports);
       if (answer?.ok === true) for (const report of reports) this.store(report);
       if (answer !== null) ack(answer);
+      this.changed();
+    });
+    socket.on(AgentEvent.triggered, (data: unknown, ack: (answer: TriggeredAck) => void) => {
+      const run = Triggered.parse(data);
+      const verdict = this.triggeredAck(run);
+      const known = this.triggered.some(({ attempt_id }) => attempt_id === run.attempt_id);
+      if (verdict !== null && 'status' in verdict && verdict.status === 'ok' && !known)
+        this.triggered.push(run);
+      if (verdict !== null) ack(verdict);
       this.changed();
     });
     socket.on(AgentEvent.findings, (data: unknown, ack: (answer: FindingsAck) => void) => {
@@ -312,6 +437,31 @@ export function orderFor(payload: Order['payload'], more: Partial<Order> = {}): 
     grace_seconds: 1,
     output_cap_bytes: 1024 * 1024,
     expires_at: null,
+    ...more,
+  };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** An instance as the server would define it. */
+export function instanceOf(script: string, more: Partial<InstanceDefinition> = {}): InstanceDefinition {
+  return {
+    id: 1,
+    name: 'watch',
+    script_id: 1,
+    script_name: 'watch.sh',
+    content_sha256: digest(script),
+    arguments: [],
+    timeout_seconds: 60,
+    grace_seconds: 1,
+    output_cap_bytes: 1024 * 1024,
+    start_trigger: { type: 'manual' },
+    stop_trigger: { type: 'manual' },
+    enabled: true,
+    debounce_ms: 0,
+    max_starts_per_minute: 60,
     ...more,
   };
 }

@@ -32,6 +32,10 @@ export class Reporter {
   private channel: ReportChannel | null = null;
   private verdicts: ReportVerdicts | null = null;
   private inFlight = 0;
+  private inFlightBytes = 0;
+  /** What the server takes of output at once, as it last said. */
+  private windowBytes: number = Limits.firstWindowBytes;
+  private answeredAt = 0;
   private pumping = false;
   private wanted = false;
   private pausedUntil = 0;
@@ -53,6 +57,8 @@ export class Reporter {
   use(channel: ReportChannel | null): void {
     this.channel = channel;
     this.inFlight = 0;
+    this.inFlightBytes = 0;
+    this.windowBytes = Limits.firstWindowBytes;
     this.pausedUntil = 0;
     for (const attempt of this.attempts) attempt.inFlight = false;
     if (channel !== null) this.pump();
@@ -105,30 +111,41 @@ export class Reporter {
     while (this.channel !== null && this.inFlight < MESSAGES_IN_FLIGHT && Date.now() >= this.pausedUntil) {
       const { channel } = this;
       this.wanted = false;
-      const batch = await this.collect();
+      const { batch, bytes } = await this.collect();
       if (batch.size === 0) return;
       if (channel !== this.channel) {
         for (const attempt of batch.keys()) attempt.inFlight = false;
         continue;
       }
       this.inFlight += 1;
-      void this.deliver(channel, batch);
+      this.inFlightBytes += bytes;
+      void this.deliver(channel, batch, bytes);
     }
   }
 
-  private async collect(): Promise<Map<Attempt, Report>> {
+  private async collect(): Promise<{ batch: Map<Attempt, Report>; bytes: number }> {
     const batch = new Map<Attempt, Report>();
-    let budget = MESSAGE_BUDGET;
+    const room = this.room();
+    let budget = room;
     let attachmentsLeft = ATTACHMENTS_PER_MESSAGE;
     for (const attempt of this.attempts) {
       if (budget <= 0 || attachmentsLeft <= 0 || batch.size >= Limits.reportsPerMessage) break;
       if (!attempt.hasNews()) continue;
       attempt.inFlight = true;
       try {
-        const { report, bytes, attachments } = await attempt.prepare(budget, attachmentsLeft);
+        const { report, bytes, attachments } = await attempt.prepare(
+          budget,
+          attachmentsLeft,
+          batch.size === 0,
+        );
         if (attempt.forgotten) continue;
         if (attempt.broken)
           this.log.error({ attempt_id: attempt.id }, 'output cannot be read back; the rest of it is lost');
+        if (Object.keys(report).length === 1) {
+          // There is no room for its next chunk beside what is in this message already.
+          attempt.inFlight = false;
+          continue;
+        }
         budget -= bytes;
         attachmentsLeft -= attachments;
         batch.set(attempt, report);
@@ -138,10 +155,18 @@ export class Reporter {
         this.pause(RETRY_MS);
       }
     }
-    return batch;
+    return { batch, bytes: room - budget };
   }
 
-  private async deliver(channel: ReportChannel, batch: Map<Attempt, Report>): Promise<void> {
+  /** For the next message: what the server's window and one message leave. */
+  private room(): number {
+    // A window is of its moment: after a silence others may have taken it.
+    if (this.inFlight === 0 && Date.now() - this.answeredAt > Limits.windowIdleMs)
+      this.windowBytes = Limits.firstWindowBytes;
+    return Math.min(MESSAGE_BUDGET, this.windowBytes - this.inFlightBytes);
+  }
+
+  private async deliver(channel: ReportChannel, batch: Map<Attempt, Report>, bytes: number): Promise<void> {
     let ack: ReportAck;
     try {
       ack = await channel.send([...batch.values()]);
@@ -152,9 +177,13 @@ export class Reporter {
     }
     if (channel !== this.channel) return;
     this.inFlight -= 1;
+    this.inFlightBytes -= bytes;
+    this.answeredAt = Date.now();
     for (const attempt of batch.keys()) attempt.inFlight = false;
-    if (ack.ok) this.apply(batch, ack.answers);
-    else {
+    if (ack.ok) {
+      this.windowBytes = Math.max(ack.window_bytes ?? Infinity, Limits.firstWindowBytes);
+      this.apply(batch, ack.answers);
+    } else {
       if (ack.error !== '')
         this.log.warn({ err: ack.error }, 'the server could not take reports; sending them again');
       this.pause(ack.retry_after_ms);

@@ -6,24 +6,33 @@ import {
   AnswerAck,
   FactsAck,
   FindingsAck,
-  HelloAck,
+  type HelloAck,
   Limits,
   PROTOCOL_VERSION,
   ReportAck,
   ServerEvent,
+  TriggeredAck,
+  RefusedAck,
   type Answer,
   type Findings,
   type HostFacts,
   type Hello,
+  type Refused,
   type Report,
+  type Triggered,
 } from '#libs/protocol/index';
+import { type AgentOptions } from '../config/options.js';
 import { type AnswerChannel } from '../queries/answering.js';
+import { type TriggeredChannel } from '../instances/announcer.js';
+import { errorMessage } from '../platform/files.js';
 import { type FindingsChannel } from '../standing/findings-sender.js';
+import { type RefusedChannel } from '../trust/refusals.js';
+import { DistrustError } from '../trust/server-trust.js';
 import { type ReportChannel } from './reporter.js';
 
 const ACK_TIMEOUT_MS = 10_000;
-/** When many hosts answer at once, the last of them waits for the server to store all the others' rows. */
-const ANSWER_ACK_TIMEOUT_MS = 30_000;
+/** When many hosts bring rows or output at once, the last of them waits for the server to store all the others'. */
+const STORED_ACK_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 
 /** An order may bring contents and standard input as bytes: two attachments each, where the default takes ten in all. */
@@ -48,18 +57,25 @@ export interface SessionHandlers {
   readonly onOrder: (event: string, data: unknown) => Promise<unknown>;
   /** Asked once connected, and again after each hello that the server could not take. */
   readonly hello: () => Hello;
+  /** Judges what came as the answer to it. @throws DistrustError, or anything when it makes no sense */
+  readonly greet: (answer: unknown) => HelloAck;
+  /** The hello was answered by somebody else than this agent's server. Resolves when that has been told. */
+  readonly onDistrust: (session: Session) => Promise<void>;
   /** The hello was answered: reports may flow. */
   readonly onReady: (session: Session, ack: HelloAck & { ok: true }) => void;
 }
 
 /** One connection to the server, from the dial to the loss. Each gets a socket of its own: nothing is left over. */
-export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
+export class Session
+  implements ReportChannel, AnswerChannel, FindingsChannel, TriggeredChannel, RefusedChannel
+{
   private readonly socket: Socket;
   private closed = false;
   private hangUp: () => void = () => undefined;
+  private refuse: (message: string) => void = () => undefined;
 
   constructor(
-    server: string,
+    { server, ca }: Pick<AgentOptions, 'server' | 'ca'>,
     nodeKey: string,
     agentVersion: string,
     private readonly handlers: SessionHandlers,
@@ -73,6 +89,7 @@ export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
       autoConnect: false,
       timeout: CONNECT_TIMEOUT_MS,
       parser: generousParser,
+      ...(ca !== null && { ca }),
       auth: { node_key: nodeKey, protocol: PROTOCOL_VERSION, agent_version: agentVersion },
     });
   }
@@ -100,7 +117,7 @@ export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
       };
       socket.on('connect', () => {
         connectedAt = performance.now();
-        void this.introduce();
+        this.introduce();
       });
       socket.on('connect_error', (error) => {
         // Refused by the namespace the socket is inactive by the server's word, else the dial itself failed.
@@ -112,22 +129,28 @@ export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
       });
       // A socket that is still dialling tells nobody that it was disconnected.
       this.hangUp = () => finish({ kind: 'lost', message: 'closed', lastedMs: 0 });
+      this.refuse = (message) => finish({ kind: 'refused', message });
       socket.connect();
     });
   }
 
   async send(reports: Report[]): Promise<ReportAck> {
-    return ReportAck.parse(await this.ask(AgentEvent.report, { reports }));
+    return ReportAck.parse(await this.ask(AgentEvent.report, { reports }, STORED_ACK_TIMEOUT_MS));
   }
 
   /** Tells one part of an answer to a query. */
   async answer(part: Answer): Promise<AnswerAck> {
-    return AnswerAck.parse(await this.ask(AgentEvent.answer, part, ANSWER_ACK_TIMEOUT_MS));
+    return AnswerAck.parse(await this.ask(AgentEvent.answer, part, STORED_ACK_TIMEOUT_MS));
   }
 
   /** Tells what standing work found. */
   async findings(findings: Findings): Promise<FindingsAck> {
-    return FindingsAck.parse(await this.ask(AgentEvent.findings, findings, ANSWER_ACK_TIMEOUT_MS));
+    return FindingsAck.parse(await this.ask(AgentEvent.findings, findings, STORED_ACK_TIMEOUT_MS));
+  }
+
+  /** Tells of a run that a trigger started. */
+  async triggered(run: Triggered): Promise<TriggeredAck> {
+    return TriggeredAck.parse(await this.ask(AgentEvent.triggered, run));
   }
 
   /** Tells changed facts; false when the server could not take them. */
@@ -140,18 +163,40 @@ export class Session implements ReportChannel, AnswerChannel, FindingsChannel {
     this.hangUp();
   }
 
-  private async introduce(): Promise<void> {
-    try {
-      while (!this.closed) {
-        const ack = HelloAck.parse(await this.ask(AgentEvent.hello, this.handlers.hello()));
+  /** Tells what this agent did not do, though it was told to. */
+  async refused(message: Refused): Promise<RefusedAck> {
+    return RefusedAck.parse(await this.ask(AgentEvent.refused, message));
+  }
+
+  /** What time it is by the server; the answer as it came. */
+  time(challenge: string): Promise<unknown> {
+    return this.ask(AgentEvent.time, { challenge });
+  }
+
+  private introduce(): void {
+    if (this.closed || !this.socket.connected) return;
+    // Not by a promise: orders may stand right behind the answer, and are judged by what it says.
+    this.socket
+      .timeout(ACK_TIMEOUT_MS)
+      .emit(AgentEvent.hello, this.handlers.hello(), (error: Error | null, answer: unknown) => {
         if (this.closed) return;
-        if (ack.ok) return this.handlers.onReady(this, ack);
-        await new Promise((resolve) => setTimeout(resolve, Math.max(100, ack.retry_after_ms)));
-      }
-    } catch {
-      // No answer, or none that makes sense: a new connection may do better.
-      this.close();
-    }
+        // No answer, or none that makes sense: a new connection may do better.
+        if (error !== null) return this.close();
+        try {
+          const ack = this.handlers.greet(answer);
+          if (ack.ok) return this.handlers.onReady(this, ack);
+          setTimeout(() => this.introduce(), Math.max(100, ack.retry_after_ms));
+        } catch (refusal) {
+          if (refusal instanceof DistrustError) void this.partFrom(errorMessage(refusal));
+          else this.close();
+        }
+      });
+  }
+
+  /** The server may be the right one, with somebody in between or a key that nobody told of: it hears why. */
+  private async partFrom(message: string): Promise<void> {
+    await this.handlers.onDistrust(this);
+    this.refuse(message);
   }
 
   private async ask(event: string, data: unknown, timeoutMs = ACK_TIMEOUT_MS): Promise<unknown> {

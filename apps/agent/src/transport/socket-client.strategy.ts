@@ -2,6 +2,7 @@ import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { errorMessage } from '../platform/files.js';
 import { type AgentLogger } from '../platform/logger.js';
+import { type Provenance } from '../trust/gate.js';
 import { type AgentLink } from './agent-link.js';
 
 /** Nest's transport turned around: the agent dials out, and what the server sends over that line are the messages. */
@@ -14,7 +15,7 @@ export class SocketClientStrategy extends Server implements CustomTransportStrat
   }
 
   override listen(callback: () => void): void {
-    this.link.open((event, data) => this.handle(event, data));
+    this.link.open((event, message, provenance) => this.handle(event, message, provenance));
     callback();
   }
 
@@ -30,11 +31,11 @@ export class SocketClientStrategy extends Server implements CustomTransportStrat
     return this.link as T;
   }
 
-  private async handle(event: string, data: unknown): Promise<unknown> {
+  private async handle(event: string, message: unknown, provenance: Provenance): Promise<unknown> {
     try {
       const handler = this.getHandlerByPattern(event);
       if (handler === null) throw new Error(`nothing handles "${event}"`);
-      const result: unknown = await handler(data);
+      const result: unknown = await handler(message, provenance);
       return isObservable(result) ? await lastValueFrom(result) : result;
     } catch (error) {
       this.log.error({ event, err: errorMessage(error) }, 'an order could not be answered');

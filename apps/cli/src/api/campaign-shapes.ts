@@ -22,11 +22,16 @@ export function readStartedCampaign(value: unknown, at: string): StartedCampaign
 export interface SavedQuery {
   id: number;
   name: string;
+  sql: string;
 }
 
 export function readSavedQuery(value: unknown, at: string): SavedQuery {
   const raw = record(value, at);
-  return { id: number(raw['id'], `${at}.id`), name: string(raw['name'], `${at}.name`) };
+  return {
+    id: number(raw['id'], `${at}.id`),
+    name: string(raw['name'], `${at}.name`),
+    sql: optional(raw['query'], string, `${at}.query`) ?? '',
+  };
 }
 
 /** How a live query stands, and how it ended. */

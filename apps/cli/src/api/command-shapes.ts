@@ -20,6 +20,7 @@ export function readStartedCommand(value: unknown, at: string): StartedCommand {
 
 export interface PreviewedHost {
   id: number;
+  uuid: string;
   hostname: string;
   online: boolean;
   allowed: boolean;
@@ -39,6 +40,7 @@ function readPreviewedHost(value: unknown, at: string): PreviewedHost {
   const raw = record(value, at);
   return {
     id: number(raw['id'], `${at}.id`),
+    uuid: optional(raw['uuid'], string, `${at}.uuid`) ?? '',
     hostname: string(raw['hostname'], `${at}.hostname`),
     online: boolean(raw['online'], `${at}.online`),
     allowed: boolean(raw['allowed'], `${at}.allowed`),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type SignedStatement } from '#libs/protocol/index';
 import { type HttpClient, UnreachableError } from '../http/http-client.js';
 import {
   type Job,
@@ -38,6 +39,7 @@ export interface CommandRequest {
   readonly pauseBetween?: number;
   /** A preview's: refused where other hosts would run it by now. */
   readonly digest?: string;
+  readonly statement?: SignedStatement;
 }
 
 export interface JobFilter {
@@ -76,6 +78,7 @@ export class CommandsApi {
         max_failures: request.maxFailures,
         pause_between: request.pauseBetween,
         preview: request.digest,
+        statement: request.statement,
         wait: 0,
       },
       headers: { 'idempotency-key': randomUUID() },
@@ -100,6 +103,19 @@ export class CommandsApi {
         kind: shell ? 'shell' : 'command',
         command: shell ? command : [command, ...args],
       },
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    return this.read(() => readPreview(answer, 'preview'));
+  }
+
+  /** Whom a live query would ask; nothing is asked. */
+  async previewQuery(selected: {
+    readonly hosts: readonly number[];
+    readonly labels: readonly number[];
+    readonly teams: readonly number[];
+  }): Promise<Preview> {
+    const answer = await this.http.json('POST', '/api/v1/targets/preview', {
+      body: { selected, kind: 'query' },
       timeoutMs: START_TIMEOUT_MS,
     });
     return this.read(() => readPreview(answer, 'preview'));

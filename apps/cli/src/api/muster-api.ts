@@ -2,6 +2,7 @@ import { type IncomingMessage } from 'node:http';
 import { formWith } from '../http/form.js';
 import { type HttpClient } from '../http/http-client.js';
 import { socketMessages, type SocketMessagesOptions } from '../http/socket-messages.js';
+import { AuditApi } from './audit-api.js';
 import {
   type Campaign,
   type CampaignHost,
@@ -15,7 +16,13 @@ import {
   type StartedCampaign,
 } from './campaign-shapes.js';
 import { CommandsApi, type Share } from './commands-api.js';
+import { type SignedStatement } from '#libs/protocol/index';
+import { InstancesApi } from './instances-api.js';
+import { ConnectionsApi } from './connections-api.js';
+import { KeysApi } from './keys-api.js';
 import { list, number, readAnswer, record, string } from './read.js';
+import { ReviewsApi } from './reviews-api.js';
+import { SessionsApi } from './sessions-api.js';
 import {
   type Execution,
   type Host,
@@ -35,6 +42,7 @@ export interface ScriptRequest {
   readonly contents: string;
   readonly arguments?: readonly string[];
   readonly timeoutSeconds?: number;
+  readonly statement?: SignedStatement;
 }
 
 /** A live query to be started: either SQL or a saved query. */
@@ -48,6 +56,7 @@ export interface LiveQueryRequest {
   readonly aggregate?: string;
   readonly hostSeconds?: number;
   readonly hostRows?: number;
+  readonly statement?: SignedStatement;
 }
 
 export interface HostFilter {
@@ -57,7 +66,7 @@ export interface HostFilter {
 }
 
 export interface Name {
-  readonly type: 'host' | 'team';
+  readonly type: 'host' | 'label' | 'team';
   readonly identifier: string;
 }
 
@@ -73,6 +82,11 @@ export class MusterApi {
     return this.http.url;
   }
 
+  /** Script instances and their history. */
+  get instances(): InstancesApi {
+    return new InstancesApi(this.http);
+  }
+
   /** The fleet as files. */
   get specs(): SpecsApi {
     return new SpecsApi(this.http);
@@ -81,6 +95,31 @@ export class MusterApi {
   /** Commands on hosts, and the jobs that they are. */
   get commands(): CommandsApi {
     return new CommandsApi(this.http);
+  }
+
+  /** Sessions through connections. */
+  get sessions(): SessionsApi {
+    return new SessionsApi(this.http);
+  }
+
+  /** What waits for approval. */
+  get reviews(): ReviewsApi {
+    return new ReviewsApi(this.http);
+  }
+
+  /** Who did what. */
+  get audit(): AuditApi {
+    return new AuditApi(this.http);
+  }
+
+  /** Keys of people who sign. */
+  get keys(): KeysApi {
+    return new KeysApi(this.http);
+  }
+
+  /** Recipes for sessions. */
+  get connections(): ConnectionsApi {
+    return new ConnectionsApi(this.http);
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -122,6 +161,19 @@ export class MusterApi {
     await this.http.json('POST', `${fleet}/hosts/transfer`, { body: { team_id: teamId, hosts: hostIds } });
   }
 
+  /** Its machine may enroll again without the host's key, once. @returns until when, as text */
+  async allowReenrolment(hostId: number, seconds: number | undefined): Promise<string> {
+    const answer = await this.http.json('POST', `${fleet}/hosts/${hostId}/reenroll`, {
+      body: { expires_in: seconds },
+    });
+    return this.read(() => string(record(answer, 'answer')['expires_at'], 'expires_at'));
+  }
+
+  /** It may not any more. */
+  async withdrawReenrolment(hostId: number): Promise<void> {
+    await this.http.json('DELETE', `${fleet}/hosts/${hostId}/reenroll`);
+  }
+
   /** The ids of what is known by name, in the same order. */
   async idsOf(names: readonly Name[]): Promise<number[]> {
     if (names.length === 0) return [];
@@ -144,6 +196,7 @@ export class MusterApi {
         script_contents: script.contents,
         arguments: script.arguments?.length ? script.arguments : undefined,
         timeout: script.timeoutSeconds,
+        statement: script.statement,
       },
     });
     return this.read(() => string(record(answer, 'answer')['execution_id'], 'execution_id'));
@@ -216,7 +269,7 @@ export class MusterApi {
   }
 
   async runQuery(request: LiveQueryRequest): Promise<StartedCampaign> {
-    const { sql, queryId, hosts, labels, teams, aggregate, hostSeconds, hostRows } = request;
+    const { sql, queryId, hosts, labels, teams, aggregate, hostSeconds, hostRows, statement } = request;
     const answer = await this.http.json('POST', `${fleet}/queries/run_by_names`, {
       body: {
         query: sql,
@@ -224,6 +277,7 @@ export class MusterApi {
         selected: { hosts, labels, teams },
         aggregate,
         limits: { host_seconds: hostSeconds, host_rows: hostRows },
+        statement,
       },
     });
     return this.read(() => readStartedCampaign(record(answer, 'answer')['campaign'], 'campaign'));

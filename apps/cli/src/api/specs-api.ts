@@ -4,7 +4,7 @@ import { list, number, optional, readAnswer, record, string } from './read.js';
 type Raw = Record<string, unknown>;
 
 /** What the API calls the kinds that it takes many of at once. */
-export type SpecList = 'queries' | 'labels' | 'packs' | 'teams' | 'policies';
+export type SpecList = 'queries' | 'labels' | 'packs' | 'teams' | 'policies' | 'script_instances';
 
 export interface ApplyOptions {
   /** Check everything, change nothing. */
@@ -58,6 +58,13 @@ export class SpecsApi {
       timeoutMs: APPLY_TIMEOUT_MS,
     });
     return this.read(() => list(record(answer, 'answer')['changes'], readChange, 'changes'));
+  }
+
+  /** As documents. @param teamId of scripts of this team; absent: of no team */
+  async scriptInstances(teamId: number | undefined): Promise<Raw[]> {
+    const query = { team_id: teamId?.toString() };
+    const answer = await this.http.json('GET', `${fleet}/spec/script_instances`, { query });
+    return this.read(() => list(record(answer, 'answer')['specs'], record, 'specs'));
   }
 
   /** All of them, or none. */

@@ -1,11 +1,14 @@
 import { type CommandRequest, type Share } from '../api/commands-api.js';
+import { type MusterApi } from '../api/muster-api.js';
 import { type ConnectionOptions, type Context, withApi } from '../connect.js';
-import { CliError, ExitCode, UsageError } from '../errors.js';
+import { ExitCode, UsageError } from '../errors.js';
 import { CommandRun } from '../exec/command-run.js';
 import { tellPreview } from '../exec/preview.js';
-import { type Io, line, readAllText } from '../terminal/io.js';
+import { isSigned, type SigningOptions } from '../signing/options.js';
+import { type Signable } from '../signing/signable.js';
+import { type Io, line, readStdin } from '../terminal/io.js';
 
-export interface ExecOptions extends ConnectionOptions {
+export interface ExecOptions extends ConnectionOptions, SigningOptions {
   readonly target: string;
   readonly shell?: boolean;
   readonly batch?: Share;
@@ -25,6 +28,9 @@ export interface ExecOptions extends ConnectionOptions {
   readonly json?: boolean;
 }
 
+/** What the server takes when nothing is said; what is signed says so. */
+const SIGNED_TIMEOUT_SECONDS = 30;
+
 /** @returns the exit code of the worst host */
 export async function exec(
   context: Context,
@@ -41,7 +47,7 @@ export async function exec(
       else tellPreview(io, preview);
       return ExitCode.ok;
     }
-    const started = await api.commands.start(request);
+    const started = await api.commands.start(await signed(context, api, request, options));
     if (options.async) {
       line(io.stdout, options.json ? JSON.stringify(started.raw, null, 2) : started.jobId);
       return ExitCode.ok;
@@ -51,6 +57,36 @@ export async function exec(
       json: options.json,
     }).run();
   });
+}
+
+/** The request with what its caller has signed of it, for the very hosts that a preview names. */
+async function signed(
+  context: Context,
+  api: MusterApi,
+  request: CommandRequest,
+  options: ExecOptions,
+): Promise<CommandRequest> {
+  if (!isSigned(options)) return request;
+  const { signedFor } = await import('../signing/sign.js');
+  const { shell, command, args = [], cwd, env, user, stdin, timeout = SIGNED_TIMEOUT_SECONDS } = request;
+  const { hosts, digest } = await api.commands.preview(request);
+  const what: Signable = {
+    run: {
+      kind: shell ? 'shell' : 'command',
+      env,
+      ...(cwd !== undefined && cwd !== '' && { cwd }),
+      user,
+      timeoutSeconds: timeout,
+    },
+    content: Buffer.from(JSON.stringify(shell ? command : [command, ...args])),
+    stdin: stdin === undefined ? null : Buffer.from(stdin),
+    hosts: hosts.filter(({ allowed }) => allowed),
+  };
+  const { target } = options;
+  const isName = meantBy(target) === 'one';
+  const origin = { names: isName ? [target] : [], open: !isName, ownContent: true };
+  const statement = await signedFor(context, options, what, origin);
+  return { ...request, timeout, digest: request.digest ?? digest, statement };
 }
 
 /** @throws UsageError */
@@ -84,16 +120,6 @@ async function requestOf(
     pauseBetween: options.pauseBetween,
     digest: options.digest,
   };
-}
-
-async function readStdin(io: Io): Promise<string> {
-  try {
-    return await readAllText(io.stdin);
-  } catch (error) {
-    const { code = 'error' } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new CliError('standard input is not UTF-8 text');
-    throw new CliError(`cannot read standard input (${code})`);
-  }
 }
 
 /** A name stands for one host: nobody needs to be told whose output it is. Everything else may be several. */

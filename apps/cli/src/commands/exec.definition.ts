@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
 import { type Context } from '../connect.js';
-import { example, seconds, server } from '../definition.js';
+import { example, seconds, server, signing } from '../definition.js';
 import { behindDashes, share, shareOrNone, shares, variable } from '../exec/command-options.js';
 import { type ExecOptions } from './exec.command.js';
 
@@ -14,7 +14,7 @@ export function addExec(
   done: (exitCode: number) => void,
   typed: readonly string[],
 ): void {
-  server(program.command('exec').description('run a command on one host, or on many'))
+  signing(server(program.command('exec').description('run a command on one host, or on many')))
     .usage('--target <hosts> [options] -- command [args…]')
     .argument('[command...]')
     .requiredOption('--target <hosts>', 'hostname, id, _any, _all, key:value or a selector')

@@ -15,6 +15,13 @@ export interface TransferOptions extends ConnectionOptions {
   readonly team: string;
 }
 
+export interface ReenrollOptions extends ConnectionOptions {
+  /** Seconds. */
+  readonly for?: number;
+  /** Take it back. */
+  readonly withdraw?: boolean;
+}
+
 const NO_TEAM = 'none';
 
 const columns: readonly Column[] = [
@@ -84,6 +91,25 @@ export function drainHost(
 ): Promise<number> {
   return withApi(context, options, async (api) => {
     line(context.io.stdout, printable(await api.commands.drain(name, on)));
+    return 0;
+  });
+}
+
+export function reenrollHost(context: Context, name: string, options: ReenrollOptions): Promise<number> {
+  return withApi(context, options, async (api) => {
+    const { id, hostname } = await api.host(name);
+    if (options.withdraw) {
+      await api.withdrawReenrolment(id);
+      line(context.io.stdout, printable(`${hostname} needs its key to enroll again`));
+      return 0;
+    }
+    const until = await api.allowReenrolment(id, options.for);
+    line(
+      context.io.stdout,
+      printable(
+        `${hostname} may enroll again without its key, once, until ${until}; its agent asks every minute`,
+      ),
+    );
     return 0;
   });
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type ConnectionOptions, type Context } from '../connect.js';
-import { example, server } from '../definition.js';
-import { type HostsOptions, type TransferOptions } from './hosts.command.js';
+import { example, seconds, server } from '../definition.js';
+import { type HostsOptions, type ReenrollOptions, type TransferOptions } from './hosts.command.js';
 
 /** `hosts` alone lists; what is done with hosts are its own commands. */
 export function addHosts(program: Command, context: Context, done: (exitCode: number) => void): void {
@@ -42,5 +42,20 @@ export function addHosts(program: Command, context: Context, done: (exitCode: nu
     .addHelpText('after', example('muster hosts undrain web-1'))
     .action(async (name: string, options: ConnectionOptions) =>
       done(await (await code()).drainHost(context, name, false, options)),
+    );
+
+  server(hosts.command('reenroll').description("let a machine that lost its host's key enroll again"))
+    .argument('<host>', 'id, uuid or hostname')
+    .option('--for <seconds>', 'how long it may (default: a day)', seconds)
+    .option('--withdraw', 'allow it no longer')
+    .addHelpText(
+      'after',
+      `${example('muster hosts reenroll web-1', 'muster hosts reenroll web-1 --for 3600')}
+For a machine that was installed anew, or whose agent lost its state directory: it keeps
+the host, and what waits for it. Once; whoever has an enroll secret and says that they
+are this machine is let in, so look whether it is.`,
+    )
+    .action(async (name: string, options: ReenrollOptions) =>
+      done(await (await code()).reenrollHost(context, name, options)),
     );
 }

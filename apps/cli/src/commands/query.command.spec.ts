@@ -445,6 +445,7 @@ describe('muster query', () => {
   it.each([
     [['select 1'], /^muster: say whom to ask: --hosts, --labels or --teams with names, or --all\n$/],
     [['select 1', '--hosts', ','], /say whom to ask/],
+    [['--all', '--sign', 'select 1'], /--sign took "select 1" for the name of a key: put the SQL before it/],
     [['--all'], /^muster: say what to ask in one way: SQL, or --query-name NAME\n$/],
     [['  ', '--all'], /say what to ask/],
     [['select 1', '--query-name', 'x', '--all'], /in one way/],

@@ -1,11 +1,11 @@
 import { type Command } from 'commander';
 import { type Context } from '../connect.js';
-import { example, names, seconds, server, wholeNumber } from '../definition.js';
+import { example, names, seconds, server, signing, wholeNumber } from '../definition.js';
 import { type QueryOptions } from './query.command.js';
 
 /** `muster query`, as it can be typed. */
 export function addQuery(program: Command, context: Context, done: (exitCode: number) => void): void {
-  server(program.command('query').description('ask hosts in SQL, now'))
+  signing(server(program.command('query').description('ask hosts in SQL, now')))
     .argument('[sql]', 'what is asked; or --query-name')
     .option('--query-name <name>', 'a saved query instead')
     .option('--hosts <names>', 'hostname, uuid or id; a,b,c, as all lists here', names)

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type MusterApi } from '../api/muster-api.js';
+import { type MusterApi, type ScriptRequest } from '../api/muster-api.js';
 import { type Execution, type Host, isFinal, type Target } from '../api/shapes.js';
 import { type ConnectionOptions, type Context, withApi } from '../connect.js';
 import { CliError, ExitCode, UsageError } from '../errors.js';
@@ -9,10 +9,12 @@ import { followOutput } from '../output/follow-output.js';
 import { exitCodeOf } from '../output/outcome.js';
 import { OutputWriter } from '../output/output-writer.js';
 import { tellEnd } from '../output/tell-end.js';
+import { isSigned, type SigningOptions } from '../signing/options.js';
+import { type Signable } from '../signing/signable.js';
 import { type Io, line, readAllText } from '../terminal/io.js';
 import { Progress } from '../terminal/progress.js';
 
-export interface RunScriptOptions extends ConnectionOptions {
+export interface RunScriptOptions extends ConnectionOptions, SigningOptions {
   readonly host: string;
   readonly file?: string;
   readonly contents?: string;
@@ -23,6 +25,8 @@ export interface RunScriptOptions extends ConnectionOptions {
   readonly quiet?: boolean;
 }
 
+const SIGNED_TIMEOUT_SECONDS = 300;
+
 export async function runScript(
   context: Context,
   words: readonly string[],
@@ -32,11 +36,15 @@ export async function runScript(
   const contents = await chooseContents(io, words, options);
   return withApi(context, options, async (api) => {
     const host = await api.host(options.host);
+    // What is signed says how long it may take at most: the server's own default is nothing that anybody here knows.
+    const timeoutSeconds = options.timeout ?? (isSigned(options) ? SIGNED_TIMEOUT_SECONDS : undefined);
+    const statement = await signed(context, options, contents, host, timeoutSeconds);
     const executionId = await api.runScript({
       hostId: host.id,
       contents,
       arguments: options.arg,
-      timeoutSeconds: options.timeout,
+      timeoutSeconds,
+      statement,
     });
     if (options.async) {
       const started = { host_id: host.id, execution_id: executionId };
@@ -45,6 +53,24 @@ export async function runScript(
     }
     return watch(context, api, host, executionId, options);
   });
+}
+
+async function signed(
+  context: Context,
+  options: RunScriptOptions,
+  contents: string,
+  host: Host,
+  timeoutSeconds = SIGNED_TIMEOUT_SECONDS,
+): Promise<ScriptRequest['statement']> {
+  if (!isSigned(options)) return undefined;
+  const { signedFor } = await import('../signing/sign.js');
+  const what: Signable = {
+    run: { kind: 'script', arguments: options.arg, timeoutSeconds },
+    content: Buffer.from(contents),
+    stdin: null,
+    hosts: [host],
+  };
+  return signedFor(context, options, what, { names: [options.host], open: false, ownContent: true });
 }
 
 async function chooseContents(io: Io, words: readonly string[], options: RunScriptOptions): Promise<string> {
@@ -81,7 +107,11 @@ async function watch(
   const writer = new OutputWriter(io, undefined, options.quiet);
   const ending = new AbortController();
   const status = showState(api, host, executionId, progress, ending.signal);
-  const interrupted = cancelOnInterrupt(io, api, executionId, ending);
+  const interrupted = cancelOnInterrupt(
+    io,
+    { cancel: () => api.cancel(executionId), command: `muster logs ${executionId} --follow` },
+    ending,
+  );
   try {
     const chunks = followOutput(api, executionId, {
       signal: ending.signal,

@@ -18,7 +18,8 @@ export function addSpecs(program: Command, context: Context, done: (exitCode: nu
     .addHelpText(
       'after',
       `${example('muster get queries --yaml > fleet/queries.yml', 'muster apply -f fleet --dry-run')}
-Documents: query, label, pack, config, enroll_secret, team, policy, user_roles.
+Documents: query, label, pack, config, enroll_secret, team, policy,
+script_instance, user_roles.
 What files do not name stays. Exit code: 1 refused, with what was applied
 before it; 2 the files are wrong, nothing was sent.`,
     )
@@ -30,7 +31,7 @@ before it; 2 the files are wrong, nothing was sent.`,
   server(program.command('get').description('the fleet as a table, or as files for apply'))
     .argument(
       '<kind>',
-      'queries, labels, packs, policies, teams, enroll_secrets, config, user_roles or hosts',
+      'queries, labels, packs, policies, script_instances, teams, enroll_secrets, config, user_roles or hosts',
     )
     .argument('[name]', 'only this one; of a host: id, uuid or hostname')
     .option('--team <team>', 'queries, policies and hosts: of this team only')

@@ -11,6 +11,8 @@ export interface CliEnvironment {
   readonly configFile: string;
   /** `NO_COLOR` is unset, and this is not a terminal without abilities. */
   readonly color: boolean;
+  /** Any variable, where somebody names it. */
+  readonly variable: (name: string) => string | undefined;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
@@ -23,6 +25,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
     token: given('MUSTER_TOKEN'),
     configFile: join(base, 'muster', 'config.json'),
     color: given('NO_COLOR') === undefined && given('TERM') !== 'dumb',
+    variable: (name) => env[name],
   };
 }
 

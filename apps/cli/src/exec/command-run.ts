@@ -52,7 +52,11 @@ export class CommandRun {
 
   /** @returns the exit code */
   async run(): Promise<number> {
-    const interrupted = cancelOnInterrupt(this.io, this.api, this.id, this.left);
+    const interrupted = cancelOnInterrupt(
+      this.io,
+      { cancel: () => this.api.cancel(this.id), command: `muster logs ${this.id} --follow` },
+      this.left,
+    );
     try {
       const first = await this.api.execution(this.id, this.left.signal);
       this.learnNames(first);

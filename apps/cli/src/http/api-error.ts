@@ -21,13 +21,14 @@ interface EnvelopeError {
 
 /**
  * An error in one line. Fleet's `{ message, errors: [{ name, reason }] }` becomes "message: reason (field)", osapi's
- * `{ error, details, code }` becomes "error: details".
+ * `{ error, details, code }` becomes "error: details", RipEX2's `{ error: { code, message } }` "message".
  * @returns undefined where the body is something else: a proxy's page, say
  */
 export function describeEnvelope(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const { message, errors, error, details } = body as Record<string, unknown>;
   if (typeof message === 'string') return withReasons(message, errors);
+  if (typeof error === 'object' && error !== null) return describeEnvelope(error);
   if (typeof error !== 'string' || error === '') return undefined;
   if (typeof details !== 'string' || error.includes(details)) return error;
   return details.includes(error) ? details : `${error}: ${details}`;

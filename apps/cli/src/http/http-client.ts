@@ -38,7 +38,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The probes notice a connection that the network forgot. */
 const keepAlive = { keepAlive: true, keepAliveMsecs: 15_000 };

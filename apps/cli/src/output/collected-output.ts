@@ -1,5 +1,13 @@
 import { type Chunk, type Execution, type OutputStream } from '../api/shapes.js';
 
+/** As `--json` shows it. */
+export interface Output {
+  stdout: string;
+  stdout_encoding: 'utf8' | 'base64';
+  stderr: string;
+  stderr_encoding: 'utf8' | 'base64';
+}
+
 /** Gathers output for `--json`: text where it is valid UTF-8, otherwise base64. */
 export class CollectedOutput {
   private readonly parts = new Map<string, Record<OutputStream, Buffer[]>>();
@@ -15,25 +23,32 @@ export class CollectedOutput {
     return Buffer.concat([...this.parts.values()].flatMap((streams) => streams[stream])).toString('utf8');
   }
 
+  /** Everything, whichever target it came from. */
+  all(): Output {
+    const of = (stream: OutputStream): Buffer[] => [...this.parts.values()].flatMap((parts) => parts[stream]);
+    return outputOf({ stdout: of('stdout'), stderr: of('stderr') });
+  }
+
   /** The execution as the server tells it, each target with its `output`. */
   attachTo(execution: Execution): Record<string, unknown> {
     const targets = execution.targets.map((target) => {
       const streams = this.parts.get(String(target.id)) ??
         this.parts.get(target.uuid) ?? { stdout: [], stderr: [] };
-      const stdout = encode(streams.stdout);
-      const stderr = encode(streams.stderr);
-      return {
-        ...target.raw,
-        output: {
-          stdout: stdout.text,
-          stdout_encoding: stdout.encoding,
-          stderr: stderr.text,
-          stderr_encoding: stderr.encoding,
-        },
-      };
+      return { ...target.raw, output: outputOf(streams) };
     });
     return { ...execution.raw, targets };
   }
+}
+
+function outputOf(streams: Record<OutputStream, Buffer[]>): Output {
+  const stdout = encode(streams.stdout);
+  const stderr = encode(streams.stderr);
+  return {
+    stdout: stdout.text,
+    stdout_encoding: stdout.encoding,
+    stderr: stderr.text,
+    stderr_encoding: stderr.encoding,
+  };
 }
 
 function encode(parts: Buffer[]): { text: string; encoding: 'utf8' | 'base64' } {

@@ -2,12 +2,15 @@ import { constants } from 'node:os';
 import { type FinalState, isFinal, type Target } from '../api/shapes.js';
 import { ExitCode } from '../errors.js';
 
-/** The exit code for a target in its final state; for one that is not there yet: not run. */
-export function exitCodeOf(target: Target): number {
+/** What an exit code is made of. */
+export type Ended = Pick<Target, 'state' | 'reason' | 'exitCode' | 'signal'>;
+
+/** The exit code for what is in its final state; for what is not there yet: not run. */
+export function exitCodeOf(target: Ended): number {
   return isFinal(target.state) ? exitCodeOfState(target.state, target) : ExitCode.notRun;
 }
 
-function exitCodeOfState(state: FinalState, target: Target): number {
+function exitCodeOfState(state: FinalState, target: Ended): number {
   switch (state) {
     case 'finished':
       if (target.exitCode !== undefined) return oneByte(target.exitCode);

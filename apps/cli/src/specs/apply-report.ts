@@ -28,6 +28,7 @@ const words: Readonly<Record<Kind, readonly [one: string, many: string]>> = {
   enroll_secret: ['enroll_secret', 'enroll_secrets'],
   team: ['1 team', 'teams'],
   policy: ['1 policy', 'policies'],
+  script_instance: ['1 script instance', 'script instances'],
   user_roles: ["1 user's roles", "users' roles"],
 };
 

@@ -65,11 +65,14 @@ const inTeam = (spec: Fields, at: Place): Found[] => {
     throw new DocumentError(at, "spec.team must be a team's name");
   return [{ name: text(spec, 'name', at), team: team ?? '', spec }];
 };
+const ofScript = (spec: Fields, at: Place): Found[] =>
+  inTeam(spec, at).map((found) => ({ ...found, name: `${text(spec, 'script', at)}/${found.name}` }));
 const single = (spec: Fields): Found[] => [{ name: '', spec }];
 
 const kinds: Readonly<Record<Kind, (spec: Fields, at: Place) => Found[]>> = {
   query: inTeam,
   policy: inTeam,
+  script_instance: ofScript,
   label: named,
   pack: named,
   config: single,

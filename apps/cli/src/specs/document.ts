@@ -9,6 +9,7 @@ export const KINDS = [
   'enroll_secret',
   'team',
   'policy',
+  'script_instance',
   'user_roles',
 ] as const;
 export type Kind = (typeof KINDS)[number];
@@ -20,6 +21,7 @@ export const LISTS = {
   pack: 'packs',
   team: 'teams',
   policy: 'policies',
+  script_instance: 'script_instances',
 } as const;
 export type ListedKind = keyof typeof LISTS;
 
@@ -43,7 +45,7 @@ export interface Place {
 export interface SpecDocument {
   readonly place: Place;
   readonly kind: Kind;
-  /** Empty: there is only one of its kind. */
+  /** Empty: there is only one of its kind. Of a script instance: its script's and its own, `backup.sh/nightly`. */
   readonly name: string;
   /** Of queries and policies: the team's name; empty: for all hosts. */
   readonly team: string;

@@ -52,6 +52,7 @@ export const LISTINGS: Readonly<
   labels: { one: 'label', read: ({ specs }, options) => labels(specs, options) },
   packs: { one: 'pack', read: ({ specs }) => packs(specs) },
   policies: { one: 'policy', read: ({ specs }, options) => policies(specs, options) },
+  script_instances: { one: 'script_instance', read: ({ specs }, options) => instances(specs, options) },
   teams: { one: 'team', read: ({ specs }) => teams(specs) },
   enroll_secrets: { one: 'enroll_secret', read: ({ specs }) => enrollSecrets(specs) },
   config: { one: 'config', read: ({ specs }) => config(specs) },
@@ -69,6 +70,28 @@ async function queries(api: SpecsApi, { team }: ListingOptions): Promise<Listing
       document: { kind: 'query', spec: querySpec(raw, name) },
     })),
   };
+}
+
+async function instances(api: SpecsApi, { team }: ListingOptions): Promise<Listing> {
+  const found = await ofTeams(api, team, [{ name: '' }], (teamId) => api.scriptInstances(teamId));
+  return {
+    columns: columnsOf('NAME:16 TEAM:8 ENABLED START:12 STOP:12'),
+    items: found.map(({ raw }) => ({
+      name: `${text(raw, 'script')}/${text(raw, 'name')}`,
+      row: [
+        `${text(raw, 'script')}/${text(raw, 'name')}`,
+        text(raw, 'team'),
+        raw['enabled'] === true ? 'yes' : 'no',
+        triggerText(raw['start_trigger']),
+        triggerText(raw['stop_trigger']),
+      ],
+      document: { kind: 'script_instance', spec: raw },
+    })),
+  };
+}
+
+function triggerText(trigger: unknown): string {
+  return isFields(trigger) ? [text(trigger, 'type'), text(trigger, 'setting')].filter(Boolean).join(' ') : '';
 }
 
 async function policies(api: SpecsApi, { team }: ListingOptions): Promise<Listing> {

@@ -31,6 +31,8 @@ function needsOf({ kind, spec, team }: Change): Need[] {
         ...named('label', spec['labels_include_any']),
         ...named('label', spec['labels_exclude_any']),
       ];
+    case 'script_instance':
+      return [...teams, ...named('label', spec['labels'])];
     case 'pack': {
       const targets = isFields(spec['targets']) ? spec['targets'] : {};
       return [

@@ -1,7 +1,7 @@
 import { type EventEmitter } from 'node:events';
 import { type Readable, type Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { ExitCode } from '../errors.js';
+import { CliError, ExitCode } from '../errors.js';
 
 type Style = Parameters<typeof styleText>[0];
 type MaybeTty<T> = T & { isTTY?: boolean; columns?: number; rows?: number };
@@ -59,4 +59,15 @@ export async function readAllText(stream: Readable): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of stream) parts.push(Buffer.from(part as Buffer | string));
   return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
+}
+
+/** Standard input as text. @throws CliError where it is none */
+export async function readStdin(io: Io): Promise<string> {
+  try {
+    return await readAllText(io.stdin);
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new CliError('standard input is not UTF-8 text');
+    throw new CliError(`cannot read standard input (${code})`);
+  }
 }

@@ -101,7 +101,6 @@ export class Attempt {
     const { bytes, droppedBytes, gapSeq, chunks } = started ? this.output : none;
     this.state = 'ended';
     this.ending = {
-      ...how,
       started_at: started ? this.startedAt : null,
       finished_at: Date.now(),
       duration_ms: started ? Math.round(performance.now() - this.began) : 0,
@@ -110,6 +109,7 @@ export class Attempt {
       dropped_bytes: droppedBytes,
       gap_seq: gapSeq,
       chunks: chunks.length,
+      ...how,
     };
   }
 }

@@ -1,12 +1,13 @@
 import {
   AgentEvent,
+  type EnvelopeBody,
   HandshakeRefusal,
   type Hello,
-  HelloAck,
+  type HelloAck,
   PROTOCOL_VERSION,
   type Report,
+  type RefusedAnswer,
   ReportAck,
-  Run,
   type RunAck,
   ServerEvent,
   Stop,
@@ -47,6 +48,7 @@ export class SimulatedHost implements ConnectionListener {
   wasConnected = false;
   private connection: Connection | null = null;
   private ready = false;
+  private uuid = '';
   private failures = 0;
   private closed = false;
   private reporting = false;
@@ -91,12 +93,30 @@ export class SimulatedHost implements ConnectionListener {
       attempts: this.attempts?.known() ?? [],
       facts,
       standing: this.standing?.held() ?? {},
+      envelopes: 1,
+      shared_orders: true,
+      challenge: this.world.trust.challenge,
+      server_keys: this.world.trust.ids(),
     };
     const sentAt = performance.now();
     connection.ask(AgentEvent.hello, JSON.stringify(hello), (args) => this.greeted(connection, sentAt, args));
   }
 
   received(connection: Connection, { name, body }: IncomingEvent): string | null {
+    const opened = this.world.trust.open(name, body, this.uuid, this.world.clock.now());
+    if (opened.ok) return this.handle(connection, name, opened.body);
+    const { code, message } = opened.refusal;
+    const { statistics } = this.world;
+    statistics.counts.refused += 1;
+    statistics.error(`refused: ${code}`);
+    return JSON.stringify({ refused: code, message } satisfies RefusedAnswer);
+  }
+
+  private handle(
+    connection: Connection,
+    name: string,
+    { message: body, hosts }: EnvelopeBody,
+  ): string | null {
     switch (name) {
       case ServerEvent.query:
         (this.answers ??= new Answers(this.world, connection)).query(body);
@@ -108,7 +128,7 @@ export class SimulatedHost implements ConnectionListener {
         (this.standing ??= new StandingWork(this.world, placeOf(this.number))).take(connection, body);
         return null;
       case ServerEvent.run:
-        return this.run(body);
+        return this.run(body, hosts);
       case ServerEvent.stop:
         return this.stop(body);
       default:
@@ -143,7 +163,7 @@ export class SimulatedHost implements ConnectionListener {
 
   private greeted(connection: Connection, sentAt: number, args: string | null): void {
     const { statistics, wheel, clock } = this.world;
-    const ack = parse(HelloAck, args);
+    const ack = this.greeting(args);
     // No answer, or none that makes sense: a new connection may do better.
     if (ack === null) return connection.close();
     if (!ack.ok) {
@@ -154,6 +174,7 @@ export class SimulatedHost implements ConnectionListener {
       });
     }
     clock.set(ack.server_time);
+    this.uuid = ack.host_uuid;
     statistics.time('hello', performance.now() - sentAt);
     statistics.counts.connects += 1;
     statistics.connected += 1;
@@ -166,11 +187,19 @@ export class SimulatedHost implements ConnectionListener {
     this.report();
   }
 
-  private run(body: unknown): string | null {
-    const run = Run.safeParse(body);
-    if (!run.success) return this.malformed();
+  private greeting(args: string | null): HelloAck | null {
+    try {
+      return args === null ? null : this.world.trust.greeting((JSON.parse(args) as unknown[])[0]);
+    } catch {
+      return null;
+    }
+  }
+
+  private run(body: unknown, hosts: readonly string[]): string | null {
+    const orders = this.world.trust.orders(body, hosts, this.uuid);
+    if (orders === null) return this.malformed();
     const attempts = (this.attempts ??= new Attempts(this.world, () => this.report()));
-    const ack: RunAck = { answers: attempts.take(run.data.orders) };
+    const ack: RunAck = { answers: attempts.take(orders) };
     // Behind the acknowledgement, which leaves when this returns.
     queueMicrotask(() => attempts.startNext());
     return JSON.stringify(ack);

@@ -3,6 +3,7 @@ import { type Random } from '../platform/random.js';
 import { type TimerWheel } from '../platform/timer-wheel.js';
 import { type Statistics } from '../report/statistics.js';
 import { type EventReader } from '../transport/packets.js';
+import { type Trust } from '../trust/trust.js';
 import { type AnswerTexts } from './answer-texts.js';
 import { type SimulatedOutput, simulatedOutput } from './output.js';
 
@@ -16,6 +17,7 @@ export interface World {
   readonly answers: AnswerTexts;
   readonly outputs: Outputs;
   readonly clock: ServerClock;
+  readonly trust: Trust;
 }
 
 /** The server's clock, by which expiry is judged. */

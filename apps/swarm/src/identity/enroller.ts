@@ -1,12 +1,20 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { ENROLL_PATH, type EnrollRequest, EnrollResponse, PROTOCOL_VERSION } from '#libs/protocol/index';
+import {
+  ENROLL_PATH,
+  EnrollChallenge,
+  type EnrollRequest,
+  EnrollResponse,
+  enrolmentText,
+  PROTOCOL_VERSION,
+} from '#libs/protocol/index';
 import { SWARM_VERSION } from '../platform/version.js';
-import { type Machine } from './machine.js';
+import { keyOf, type Machine } from './machine.js';
 
 /** Enrolments under way at once; each is a transaction of the server's. */
 const AT_ONCE = 32;
 const TIMEOUT_MS = 30_000;
+const INSTANCE = 'swarm';
 
 /** Enrolment did not work. `refused`: the server said no, and would say so again. */
 export class EnrollError extends Error {
@@ -16,6 +24,14 @@ export class EnrollError extends Error {
   ) {
     super(message);
   }
+}
+
+/** What came of an enrolment. */
+export interface Enrolled {
+  readonly nodeKey: string;
+  readonly serverKeys: EnrollResponse['server_keys'];
+  /** How long the server took, milliseconds. */
+  readonly ms: number;
 }
 
 /** Trades the enroll secret for node keys, a few at once over connections that stay open. */
@@ -33,28 +49,44 @@ export class Enroller {
     this.agent = new this.client.Agent({ keepAlive: true, maxSockets: AT_ONCE });
   }
 
-  /** @returns the machine's node key, and how many milliseconds the server took. @throws EnrollError */
-  async enroll(machine: Machine): Promise<{ nodeKey: string; ms: number }> {
+  /** @returns the machine's node key, the server's keys, and how many milliseconds the server took. @throws EnrollError */
+  async enroll(machine: Machine): Promise<Enrolled> {
     if (this.secret === null)
       throw new EnrollError(
         'a host is not enrolled yet, and no enroll secret was given (--enroll-secret)',
         true,
       );
+    const key = keyOf(machine);
     const request: EnrollRequest = {
       enroll_secret: this.secret,
       protocol: PROTOCOL_VERSION,
       agent_version: SWARM_VERSION,
       hardware_uuid: machine.hardwareUuid,
-      instance: 'swarm',
+      instance: INSTANCE,
       hostname: machine.hostname,
       facts: machine.facts,
+      agent_key: key.publicKey,
     };
     if (this.underWay >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.underWay += 1;
     try {
       const began = performance.now();
-      const { status, text } = await this.post(JSON.stringify(request));
-      return { nodeKey: nodeKeyOf(status, text), ms: performance.now() - began };
+      let { status, text } = await this.post(JSON.stringify(request));
+      const challenged = EnrollChallenge.safeParse(parseJson(text));
+      if (status === 200 && challenged.success) {
+        const { challenge, server_keys: keys } = challenged.data;
+        const claim = {
+          challenge,
+          server_key: keys[0]?.id ?? '',
+          hardware_uuid: machine.hardwareUuid,
+          instance: INSTANCE,
+        };
+        const { server_key } = claim;
+        const proof = { challenge, server_key, signature: key.sign(enrolmentText(claim)) };
+        ({ status, text } = await this.post(JSON.stringify({ ...request, proof })));
+      }
+      const { node_key, server_keys } = answerOf(status, text);
+      return { nodeKey: node_key, serverKeys: server_keys, ms: performance.now() - began };
     } finally {
       const next = this.waiting.shift();
       if (next === undefined) this.underWay -= 1;
@@ -88,7 +120,7 @@ export class Enroller {
   }
 }
 
-function nodeKeyOf(status: number, text: string): string {
+function answerOf(status: number, text: string): EnrollResponse {
   if (status !== 200) {
     const reason =
       status === 401
@@ -101,7 +133,7 @@ function nodeKeyOf(status: number, text: string): string {
   }
   const parsed = EnrollResponse.safeParse(parseJson(text));
   if (!parsed.success) throw new EnrollError('the server answered the enrolment with something else', true);
-  return parsed.data.node_key;
+  return parsed.data;
 }
 
 function parseJson(text: string): unknown {

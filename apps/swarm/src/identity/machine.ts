@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { type HostFacts } from '#libs/protocol/index';
+import { createHash, createPrivateKey, sign } from 'node:crypto';
+import { type HostFacts, rawPublicKey } from '#libs/protocol/index';
 
 /** A machine that does not exist: always the same one for the same seed, prefix and number. */
 export interface Machine {
@@ -54,5 +54,18 @@ export function machineOf(seed: number, prefix: string, number: number, platform
       disk_total_bytes: 500 * GIGABYTE,
       disk_available_bytes: 200 * GIGABYTE,
     },
+  };
+}
+
+/** What stands before the 32 bytes of a seed in an Ed25519 key's PKCS8 (RFC 8410). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** The key of the agent that is not on this machine. It follows from the machine, so that a swarm comes back as the same hosts; it is no secret. */
+export function keyOf({ hardwareUuid }: Machine): { publicKey: string; sign(bytes: Buffer): string } {
+  const seed = createHash('sha256').update(`muster swarm ${hardwareUuid}`).digest();
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  return {
+    publicKey: rawPublicKey(key)?.toString('base64') ?? '',
+    sign: (bytes) => sign(null, bytes, key).toString('base64url'),
   };
 }

@@ -30,6 +30,8 @@ const COUNTS = [
   'findings',
   /** Messages that the server could not take, or left unanswered: said again. */
   'said_again',
+  /** Orders that were not signed as they should be. */
+  'refused',
   /** Orders of the server that make no sense. */
   'malformed',
 ] as const;

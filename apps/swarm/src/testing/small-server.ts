@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
@@ -6,14 +6,31 @@ import {
   AGENTS_NAMESPACE,
   AgentEvent,
   Answer,
+  decodePublicKey,
   EnrollRequest,
+  type Envelope,
+  type EnvelopeSigner,
   Findings,
   Handshake,
   Hello,
+  HELLO_ANSWER,
+  liftParts,
   Reports,
+  seal,
+  sealable,
+  type ServerKey,
+  serverKeyOf,
 } from '#libs/protocol/index';
 
 type Ack = (answer: unknown) => void;
+
+/** A server's key. */
+export function newKey(): EnvelopeSigner & { told: ServerKey } {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const decoded = decodePublicKey(publicKey.export({ type: 'spki', format: 'pem' }).toString());
+  if (decoded === null) throw new Error('unreachable');
+  return { keyId: decoded.id, told: serverKeyOf(decoded), sign: (bytes) => sign(null, bytes, privateKey) };
+}
 
 /** What a message of an agent was, and what it is answered. */
 export interface Heard<T> {
@@ -28,13 +45,17 @@ export class SmallServer {
   readonly hellos: Hello[] = [];
   readonly sockets = new Map<string, Socket>();
   readonly nodeKeys = new Set<string>();
+  /** Of each host that has said hello, by its name. */
+  readonly uuids = new Map<string, string>();
+  key = newKey();
   /** Status of the next enrolments. */
   enrolStatus = 200;
-  onHello = ({ answer }: Heard<Hello>): void => answer(this.welcome());
+  onHello = ({ message, answer }: Heard<Hello>): void => answer(this.welcome(message));
   onAnswer = ({ answer }: Heard<Answer>): void => answer({ ok: true, status: 'ok' });
   onFindings = ({ answer }: Heard<Findings>): void => answer({ ok: true });
   onReport = ({ message, answer }: Heard<Reports>): void =>
     answer({ ok: true, answers: message.reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) });
+  private onNextHello: () => void = () => undefined;
   private http!: HttpServer;
   private io!: Server;
 
@@ -48,7 +69,15 @@ export class SmallServer {
         const node_key = randomUUID();
         if (this.enrolStatus === 200) this.nodeKeys.add(node_key);
         response.writeHead(this.enrolStatus, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ node_key, host_id: this.enrolments.length, host_uuid: randomUUID() }));
+        const { length } = this.enrolments;
+        response.end(
+          JSON.stringify({
+            node_key,
+            host_id: length,
+            host_uuid: randomUUID(),
+            server_keys: [this.key.told],
+          }),
+        );
       });
     });
     this.io = new Server(this.http, { destroyUpgrade: false, serveClient: false });
@@ -62,20 +91,47 @@ export class SmallServer {
     return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
   }
 
-  welcome(stale: string[] = []): object {
-    return { ok: true, host_id: 1, host_uuid: randomUUID(), server_time: Date.now(), stale };
+  welcome({ hostname, challenge }: Hello, stale: string[] = []): Envelope {
+    const host_uuid = this.uuidOf(hostname);
+    const keys = { challenge, server_keys: [this.key.told] };
+    const message = { ok: true, host_id: 1, host_uuid, server_time: Date.now(), stale, ...keys };
+    return seal(sealable(HELLO_ANSWER, { message, parts: {} }), [host_uuid], this.key);
   }
 
   /** One packet to all. */
   broadcast(event: string, message: unknown): void {
-    this.io.of(AGENTS_NAMESPACE).emit(event, message);
+    const hosts = [...this.uuids.values()];
+    this.io
+      .of(AGENTS_NAMESPACE)
+      .emit(event, seal(sealable(event, liftParts(event, message)), hosts, this.key));
+  }
+
+  /** A message to one host, as it should be. */
+  sealed(hostname: string, event: string, message: unknown): Envelope {
+    return seal(sealable(event, liftParts(event, message)), [this.uuidOf(hostname)], this.key);
   }
 
   /** An order to one host; its acknowledgement. */
   ask(hostname: string, event: string, message: unknown): Promise<unknown> {
+    return this.askBare(hostname, event, this.sealed(hostname, event, message));
+  }
+
+  /** Resolves when there were so many hellos. */
+  async helloed(count: number): Promise<void> {
+    while (this.hellos.length < count) await new Promise<void>((resolve) => (this.onNextHello = resolve));
+  }
+
+  /** The same as it is. */
+  askBare(hostname: string, event: string, message: unknown): Promise<unknown> {
     const socket = this.sockets.get(hostname);
     if (socket === undefined) throw new Error(`${hostname} is not connected`);
     return socket.emitWithAck(event, message) as Promise<unknown>;
+  }
+
+  uuidOf(hostname: string): string {
+    const uuid: string = this.uuids.get(hostname) ?? randomUUID();
+    this.uuids.set(hostname, uuid);
+    return uuid;
   }
 
   /** Cuts all connections. */
@@ -96,6 +152,7 @@ export class SmallServer {
       this.hellos.push(message);
       this.sockets.set(hostname, socket);
       this.onHello({ hostname, message, answer });
+      this.onNextHello();
     });
     socket.on(AgentEvent.answer, (body: unknown, answer: Ack) =>
       this.onAnswer({ hostname, message: Answer.parse(body), answer }),

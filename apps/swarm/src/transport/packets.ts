@@ -74,8 +74,8 @@ export function readPatience(open: string): number {
 }
 
 /**
- * Reads events. One that came in the very same bytes as the last one is not read again, but is the same object: a query
- * goes to all hosts of the swarm in the same bytes, and comparing them costs a hundredth of parsing and checking them.
+ * Reads events. One that came in the very same bytes as the last one is not read again, but is the same object: a query, or an
+ * order for many, goes to hosts of the swarm in the same bytes, and comparing them costs a hundredth of parsing and checking them.
  */
 export class EventReader {
   private bytes: Buffer | null = null;
@@ -85,11 +85,10 @@ export class EventReader {
   read(frame: Buffer): IncomingEvent | null {
     if (this.bytes?.equals(frame)) return this.event;
     const event = parse(frame.toString());
-    if (event?.id === null) {
-      // The frame itself is a part of something larger, which must not live as long.
-      this.bytes = Buffer.from(frame);
-      this.event = event;
-    }
+    if (event === null) return null;
+    // The frame itself is a part of something larger, which must not live as long.
+    this.bytes = Buffer.from(frame);
+    this.event = event;
     return event;
   }
 }

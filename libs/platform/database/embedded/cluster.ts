@@ -22,7 +22,7 @@ import type { Identity } from './identity.js';
 import type { Log } from './log.js';
 import { holdsWithin, postgresProcessesIn, signalProcess } from './processes.js';
 
-/** The one user of the cluster, and the database that Muster keeps its tables in. */
+/** Who made the cluster and looks after it, and the database that Muster keeps its tables in; the server itself comes as `APPLICATION`. */
 export const SUPERUSER = 'muster';
 
 const DRAFT = 'initialising-';

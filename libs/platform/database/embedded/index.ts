@@ -7,7 +7,8 @@
  *     password          the superuser's random password, 0600
  *     lock              process id and start mark of the server that owns all this
  *
- * It listens on a free port of 127.0.0.1, without Unix sockets, and asks for the password (SCRAM).
+ * It listens on a free port of 127.0.0.1, without Unix sockets, and asks for the password (SCRAM). The server comes as a role that owns
+ * the tables and is no superuser: `application-role.ts`. What a server of before made as the superuser is handed over at the start.
  *
  * Recovery rules, in the order in which a start applies them:
  * 1. The lock names a living process (same id *and* same start mark): refuse, touch nothing.

@@ -3,6 +3,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { MINIMAL_ENVIRONMENT } from './binaries.js';
+import {
+  APPLICATION,
+  applicationPassword,
+  HAND_OVER,
+  roleStatements,
+  TRUST_NOBODY,
+} from './application-role.js';
 import { dataArgument, SUPERUSER } from './cluster.js';
 import { codeOf, EmbeddedPostgresError, messageOf } from './errors.js';
 import type { Identity } from './identity.js';
@@ -41,8 +48,13 @@ const RETRY_MS = 15;
 const STARTING_UP = '57P03';
 const WRONG_PASSWORD = '28P01';
 
-/** The address that clients use. */
-export function urlOf(port: number, password: string, database: string = SUPERUSER): string {
+/** The address that the server uses. */
+export function urlOf(port: number, superuserPassword: string): string {
+  return `postgres://${APPLICATION}:${applicationPassword(superuserPassword)}@127.0.0.1:${port}/${SUPERUSER}`;
+}
+
+/** The address for whoever may do everything. */
+export function superuserUrlOf(port: number, password: string, database: string = SUPERUSER): string {
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
 }
 
@@ -132,6 +144,8 @@ export class PostgresProcess {
     try {
       const { rowCount } = await this.query(`SELECT 1 FROM pg_database WHERE datname = '${SUPERUSER}'`);
       if (rowCount === 0) await this.query(`CREATE DATABASE ${SUPERUSER}`);
+      for (const statement of roleStatements(SUPERUSER, this.plan.password)) await this.query(statement);
+      await this.query(HAND_OVER, SUPERUSER);
       return true;
     } catch (error) {
       const code = codeOf(error);
@@ -144,10 +158,14 @@ export class PostgresProcess {
     }
   }
 
-  /** One statement in the database that is always there, on a connection of its own. */
-  private async query(statement: string): Promise<pg.QueryResult> {
-    const connectionString = urlOf(this.port, this.plan.password, 'postgres');
-    const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000 });
+  /** One statement of the superuser, on a connection of its own; in the database that is always there, unless another is named. */
+  private async query(statement: string, database = 'postgres'): Promise<pg.QueryResult> {
+    const connectionString = superuserUrlOf(this.port, this.plan.password, database);
+    const client = new pg.Client({
+      connectionString,
+      connectionTimeoutMillis: 5000,
+      options: TRUST_NOBODY,
+    });
     client.on('error', () => undefined); // the pending call reports it
     try {
       await client.connect();

@@ -8,12 +8,14 @@ import { codeOf, EmbeddedPostgresError, messageOf } from './errors.js';
 import { serverIdentity } from './identity.js';
 import { acquireLock } from './lock.js';
 import type { Log } from './log.js';
-import { PostgresProcess, urlOf, type LaunchPlan } from './postgres-process.js';
+import { PostgresProcess, superuserUrlOf, urlOf, type LaunchPlan } from './postgres-process.js';
 import { clearLeftovers } from './recovery.js';
 
 export interface EmbeddedPostgres {
   /** Where clients connect to; stays valid across restarts of PostgreSQL. */
   readonly url: string;
+  /** The same for the superuser, whom the server has no need of: for tests, and for people who look after the cluster. */
+  readonly superuserUrl: string;
   /** Shuts PostgreSQL down cleanly and gives the data directory free; further calls return the same promise. */
   stop(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 class Supervisor implements EmbeddedPostgres {
   readonly url: string;
+  readonly superuserUrl: string;
   private readonly aborter = new AbortController();
   private readonly onProcessExit = () => this.run.signal('SIGINT');
   private failures = 0;
@@ -77,6 +80,7 @@ class Supervisor implements EmbeddedPostgres {
     private readonly onFatal: ((error: Error) => void) | undefined,
   ) {
     this.url = urlOf(port, plan.password);
+    this.superuserUrl = superuserUrlOf(port, plan.password);
     // A process that ends without stop() must not leave PostgreSQL behind; kill -9 is what recovery is for.
     process.once('exit', this.onProcessExit);
     this.watch(run);

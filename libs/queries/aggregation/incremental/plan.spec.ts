@@ -17,6 +17,7 @@ describe('what is computed from groups', () => {
     'SELECT r.version AS "v", max(pid) FROM results r WHERE pid > 10 GROUP BY 1 HAVING count(*) > 1 ORDER BY v LIMIT 5 OFFSET 1;',
     'select count(distinct host_id) from results -- hosts',
     'select distinct lower(path) from results order by 1 desc nulls first',
+    "select count(*) from results order by -('2'), -2.5",
     'select pid / 1000 as k, sum(pid) / count(*) from results group by k',
   ])('%s', async (sql) => expect(await planned(sql)).not.toBeNull());
 });

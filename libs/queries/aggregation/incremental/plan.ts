@@ -207,9 +207,11 @@ function isZero(expression: Expression): boolean {
   return expression.type === 'literal' && expression.value === 0n;
 }
 
+/** Whether it is an integer behind signs; a text behind one is a value as any other. */
 function isSigned(term: Expression): boolean {
   if (term.type !== 'unary' || term.operator === 'not') return false;
-  return term.operand.type === 'literal' || isSigned(term.operand);
+  const { operand } = term;
+  return (operand.type === 'literal' && typeof operand.value === 'bigint') || isSigned(operand);
 }
 
 function fail(): never {

@@ -1,8 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants, setPriority } from 'node:os';
-import path from 'node:path';
 import { DomainError } from '#libs/platform/errors/index';
 import {
   type AggregateResult,
@@ -10,6 +8,7 @@ import {
   type AggregateRow,
   type AggregationLimits,
 } from '../aggregation-types.js';
+import { programFile } from '../../program-file.js';
 import { type Placement } from '../results-table.js';
 import { type FromStore, type StoreReady, type ToStore } from './messages.js';
 
@@ -18,11 +17,6 @@ const GRACE_MS = 1_000;
 const MEMORY_LOOK_MS = 50;
 /** Beside SQLite's memory: rows on their way in and out, and JavaScript itself. */
 const HEAP_MEGABYTES = 128;
-/** What is built, wherever this file is run from. */
-const PROGRAM = path.join(
-  path.dirname(createRequire(import.meta.url).resolve('#package.json')),
-  'dist/libs/queries/aggregation/stored/child.js',
-);
 
 /** The process that keeps the rows of one aggregation. Whatever goes wrong ends it, and is the answer to everything from then on. */
 export class StoreProcess {
@@ -38,14 +32,18 @@ export class StoreProcess {
     private readonly sql: string,
     private readonly limits: AggregationLimits,
   ) {
-    this.child = fork(PROGRAM, [String(limits.memoryBytes), String(limits.milliseconds)], {
-      execArgv: [`--max-old-space-size=${HEAP_MEGABYTES + Math.ceil(limits.memoryBytes / 1024 / 1024)}`],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      cwd: '/',
-      // The server's environment has secrets that are none of its business.
-      env: {},
-    });
+    this.child = fork(
+      programFile('results-store'),
+      [String(limits.memoryBytes), String(limits.milliseconds)],
+      {
+        execArgv: [`--max-old-space-size=${HEAP_MEGABYTES + Math.ceil(limits.memoryBytes / 1024 / 1024)}`],
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        cwd: '/',
+        // The server's environment has secrets that are none of its business.
+        env: {},
+      },
+    );
     // What answers hosts comes first.
     if (this.child.pid !== undefined) setPriority(this.child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     this.begun = new Promise((resolve) => {

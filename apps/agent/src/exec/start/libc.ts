@@ -6,6 +6,7 @@ const WNOHANG = 1;
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
 const SETSID = 0x80;
+const SETCGROUP = 0x100;
 /** glibc's largest of the opaque structures has 336 bytes, musl's too. */
 const OPAQUE_BYTES = 1024;
 /** sigset_t, on every Linux. */
@@ -26,7 +27,12 @@ export interface Libc {
     env: readonly string[],
     cwd: string,
     stdio: readonly [number | null, number, number],
+    cgroup: number | null,
   ) => { errno: number; pid: number };
+  /** Whether processes can be born in a cgroup: glibc from 2.39 on. */
+  bearsIntoCgroups: boolean;
+  /** Limits a process. False: it is gone, or not ours to limit. */
+  setLimit: (pid: number, resource: number, soft: bigint, hard: bigint) => boolean;
   /** @throws when no descriptor is left */
   pipe: () => PipeEnds;
   close: (fd: number) => void;
@@ -61,15 +67,24 @@ export async function loadLibc(): Promise<Libc> {
   const close = load('int close(int fd)');
   const waitpid = load('int waitpid(int pid, _Out_ int *status, int options)');
 
+  const prlimit = load('int prlimit(int pid, int resource, void *set, void *old)');
+  const setCgroup = optional(() => load('int posix_spawnattr_setcgroup_np(void *attributes, int fd)'));
+
   const attributes = Buffer.alloc(OPAQUE_BYTES);
   initAttributes(attributes);
-  setFlags(attributes, SETSIGDEF | SETSIGMASK | SETSID);
+  const flags = SETSIGDEF | SETSIGMASK | SETSID;
+  setFlags(attributes, flags);
   // Node ignores SIGPIPE, and what is ignored stays so in a new program: `yes | head` would not end.
   setDefaults(attributes, Buffer.alloc(SIGSET_BYTES, 0xff));
   setMask(attributes, Buffer.alloc(SIGSET_BYTES));
 
   return {
-    spawn(file, argv, env, cwd, [stdin, stdout, stderr]) {
+    bearsIntoCgroups: setCgroup !== null,
+    spawn(file, argv, env, cwd, [stdin, stdout, stderr], cgroup) {
+      if (setCgroup !== null) {
+        setFlags(attributes, cgroup === null ? flags : flags | SETCGROUP);
+        if (cgroup !== null) setCgroup(attributes, cgroup);
+      }
       const actions = Buffer.alloc(OPAQUE_BYTES);
       initActions(actions);
       try {
@@ -98,6 +113,8 @@ export async function loadLibc(): Promise<Libc> {
       return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
     },
     close: (fd) => void close(fd),
+    setLimit: (pid, resource, soft, hard) =>
+      prlimit(pid, resource, new BigUint64Array([soft, hard]), null) === 0,
     collect(pid) {
       const status = [0];
       const ended = waitpid(pid, status, WNOHANG);
@@ -105,4 +122,13 @@ export async function loadLibc(): Promise<Libc> {
       return ended === 0 ? 'running' : 'gone';
     },
   };
+}
+
+/** What only some C libraries have. */
+function optional<T>(find: () => T): T | null {
+  try {
+    return find();
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { type Rlimit, RLIMIT_NUMBERS } from '../limits/rlimits.js';
 import { type Libc, loadLibc, type PipeEnds } from './libc.js';
 import { type Exit, type ProcessSpec, type StartedProcess } from './started-process.js';
 
@@ -27,6 +28,17 @@ export class PosixSpawner {
     );
   }
 
+  /** Whether processes can be born in a cgroup. */
+  get bearsIntoCgroups(): boolean {
+    return this.libc.bearsIntoCgroups;
+  }
+
+  /** Bounds a process, however it was started, and all that it will bear. */
+  restrict(pid: number, rlimits: readonly Rlimit[]): void {
+    for (const { resource, soft, hard } of rlimits)
+      this.libc.setLimit(pid, RLIMIT_NUMBERS[resource], BigInt(soft), BigInt(hard));
+  }
+
   /** Whether this is something that only a fork can do: become another account; strings that C cannot hold are its to refuse. */
   static canStart({ file, args, cwd, env, account }: ProcessSpec): boolean {
     const strings = [file, ...args, cwd, ...Object.entries(env).flat()];
@@ -36,6 +48,7 @@ export class PosixSpawner {
   /** @throws what the system said, with its `code` (ENOENT, EACCES, E2BIG, ENOEXEC…) */
   start(spec: ProcessSpec): StartedProcess {
     const pipes: PipeEnds[] = [];
+    const cgroup = this.libc.bearsIntoCgroups ? openCgroup(spec) : null;
     const open = (): PipeEnds => {
       const ends = this.libc.pipe();
       pipes.push(ends);
@@ -51,13 +64,19 @@ export class PosixSpawner {
         Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
         spec.cwd,
         [stdin?.read ?? null, stdout.write, stderr.write],
+        cgroup,
       );
       if (errno !== 0) throw systemError(errno, spec.file);
       for (const fd of [stdout.write, stderr.write, stdin?.read]) if (fd !== undefined) this.libc.close(fd);
-      return this.started(pid, stdout.read, stderr.read, stdin?.write ?? null);
+      return {
+        ...this.started(pid, stdout.read, stderr.read, stdin?.write ?? null),
+        inCgroup: cgroup !== null,
+      };
     } catch (error) {
       for (const { read, write } of pipes) for (const fd of [read, write]) this.libc.close(fd);
       throw error;
+    } finally {
+      if (cgroup !== null) this.libc.close(cgroup);
     }
   }
 
@@ -79,6 +98,15 @@ export class PosixSpawner {
       exited,
       closed: Promise.all([exited, ...closed]).then(() => undefined),
     };
+  }
+}
+
+/** A run without a cgroup is still a run: it is bounded by what is counted otherwise. */
+function openCgroup({ cgroup }: ProcessSpec): number | null {
+  try {
+    return cgroup?.open() ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -1,4 +1,6 @@
 import { type Readable, type Writable } from 'node:stream';
+import { type RunCgroup } from '../limits/cgroup.js';
+import { type Rlimit } from '../limits/rlimits.js';
 import { type Account } from '../user.js';
 
 /** What a process is started from; everything in it has been checked. */
@@ -14,6 +16,10 @@ export interface ProcessSpec {
   readonly account: Account | null;
   /** Whether it gets a pipe to read from; otherwise its input is empty. */
   readonly stdin: boolean;
+  /** Where it is to be born, if that is possible. */
+  readonly cgroup?: RunCgroup | null;
+  /** What the kernel is to keep; never more than what the agent itself may. */
+  readonly rlimits?: readonly Rlimit[];
 }
 
 /** How the first process ended: one of both is set, as `waitpid` tells them apart. */
@@ -25,6 +31,8 @@ export interface Exit {
 /** A process that exists, leader of a session and a process group of its own. */
 export interface StartedProcess {
   readonly pid: number;
+  /** It was born in the cgroup that was asked for. */
+  readonly inCgroup?: boolean;
   readonly stdin: Writable | null;
   readonly stdout: Readable;
   readonly stderr: Readable;

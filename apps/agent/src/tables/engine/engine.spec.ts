@@ -127,3 +127,46 @@ it('stops at its limits and goes on with the next query', async () => {
   expect(() => run(`${endless} select x from c`)).toThrow('more than 10 rows');
   expect(run('select 1')).toEqual([['1']]);
 });
+
+describe('denied tables', () => {
+  const limits = { milliseconds: 5000, rows: 100, deniedTables: ['etc_protocols'] };
+
+  it.each([
+    'select * from etc_protocols',
+    'select count(*) from etc_protocols',
+    'select 1 from ETC_Protocols limit 1',
+    'select p.number from hash join "etc_protocols" p on p.name = hash.path',
+    'select 1 where 3 in (select number from etc_protocols)',
+    'select 3 in etc_protocols',
+    'with t as (select name from etc_protocols) select count(*) from t',
+    'select 1 union all select number from main.etc_protocols',
+    'select exists (select 1 from etc_protocols)',
+    'select (select max(number) from etc_protocols) as m',
+    'explain query plan select * from etc_protocols',
+  ])('are read by nobody: %s', async (sql) => {
+    const engine = await QueryEngine.open([watched, files]);
+    try {
+      expect(() => [...engine.prepare(sql, limits).rows]).toThrow(
+        sql.startsWith('explain') || sql.startsWith('select 3')
+          ? /./
+          : /^denied by the agent's policy: nobody reads the table etc_protocols$/,
+      );
+      expect(seen).toEqual([]);
+      // The next query may be another's.
+      expect([
+        ...engine.prepare('select number from etc_protocols limit 1', { milliseconds: 5000, rows: 100 }).rows,
+      ]).toEqual([['0']]);
+      expect([...engine.prepare('select 1', limits).rows]).toEqual([['1']]);
+    } finally {
+      engine.close();
+    }
+  });
+
+  it('are no matter for a query that only uses the word', async () => {
+    const engine = await QueryEngine.open([watched]);
+    expect([...engine.prepare("select 'etc_protocols' as etc_protocols", limits).rows]).toEqual([
+      ['etc_protocols'],
+    ]);
+    engine.close();
+  });
+});

@@ -9,6 +9,8 @@ import { registerTable } from './virtual-table.js';
 export interface QueryLimits {
   readonly milliseconds: number;
   readonly rows: number;
+  /** Tables that may not be read, in lower case. */
+  readonly deniedTables?: readonly string[];
 }
 
 export interface Statement {
@@ -21,8 +23,8 @@ export interface Statement {
 export class QueryError extends Error {
   constructor(
     message: string,
-    /** `time`, `memory`, `rows`: it was stopped at that limit. */
-    readonly kind: 'error' | 'time' | 'memory' | 'rows' = 'error',
+    /** `time`, `memory`, `rows`: it was stopped at that limit. `denied`: it would read what it may not. */
+    readonly kind: 'error' | 'time' | 'memory' | 'rows' | 'denied' = 'error',
   ) {
     super(message);
   }
@@ -47,6 +49,9 @@ export class QueryEngine {
   private warnings = new Set<string>();
   /** What a table threw during the current statement. */
   private thrown: unknown = null;
+  private denied: ReadonlySet<string> = new Set();
+  /** The denied table that the current statement asked for. */
+  private refused: string | null = null;
 
   private constructor(
     private readonly sqlite: Sqlite,
@@ -77,6 +82,8 @@ export class QueryEngine {
     const { capi } = this.sqlite;
     this.deadline = performance.now() + limits.milliseconds;
     this.warnings = new Set();
+    this.denied = new Set(limits.deniedTables);
+    this.refused = null;
     const statement = this.compile(sql);
     const count = capi.sqlite3_column_count(statement);
     const columns = Array.from({ length: count }, (_, i) => capi.sqlite3_column_name(statement, i));
@@ -180,6 +187,14 @@ export class QueryEngine {
     capi.sqlite3_set_authorizer(
       pointer,
       (_aux: number, action: number, first: string | number) => {
+        if (action === capi.SQLITE_READ) {
+          // As the query spells it.
+          const table = String(first).toLowerCase();
+          if (this.denied.has(table)) {
+            this.refused = table;
+            return capi.SQLITE_DENY;
+          }
+        }
         if (reading.has(action)) return capi.SQLITE_OK;
         if (action === capi.SQLITE_PRAGMA && pragmas.has(String(first))) return capi.SQLITE_OK;
         return capi.SQLITE_DENY;
@@ -198,6 +213,8 @@ export class QueryEngine {
     const { capi } = this.sqlite;
     if (rc === capi.SQLITE_INTERRUPT) return new QueryError('killed: time', 'time');
     if (rc === capi.SQLITE_NOMEM) return new QueryError('killed: memory', 'memory');
+    if (this.refused !== null)
+      return new QueryError(`denied by the agent's policy: nobody reads the table ${this.refused}`, 'denied');
     if (this.thrown instanceof Error) return new QueryError(this.thrown.message);
     return new QueryError(capi.sqlite3_errmsg(this.database.pointer));
   }

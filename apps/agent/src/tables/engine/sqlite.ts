@@ -5,6 +5,8 @@ import { type Value } from './table.js';
 const TRANSIENT = -1;
 /** One buffer for texts on their way into SQLite; longer ones get memory of their own. */
 const SCRATCH_BYTES = 64 * 1024;
+/** ASCII up to this long is written and read byte by byte: a call into the runtime costs as much as some 30 of them. */
+const SHORT = 24;
 
 /** SQLite as WebAssembly, with fast ways for values in and out: the library's own allocate for each value. */
 export interface Sqlite extends SqliteModule {
@@ -27,12 +29,38 @@ export async function loadSqlite(): Promise<Sqlite> {
   const raw = wasm.exports;
   const scratch = wasm.alloc(SCRATCH_BYTES);
   let view = Buffer.from(wasm.memory.buffer);
-  // Growing memory moves it.
+  // Growing memory moves it, which leaves nothing of the old view. (To ask the memory for its buffer costs as much as a short text.)
   const memory = (): Buffer => {
-    if (view.buffer !== wasm.memory.buffer) view = Buffer.from(wasm.memory.buffer);
+    if (view.length === 0) view = Buffer.from(wasm.memory.buffer);
     return view;
   };
+  /** Writes ASCII; false at the first character that is none. */
+  const writeShort = (value: string): boolean => {
+    const bytes = memory();
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 127) return false;
+      bytes[scratch + i] = code;
+    }
+    return true;
+  };
+  const read = (pointer: number, count: number): string => {
+    const bytes = memory();
+    const end = pointer + count;
+    if (count > SHORT) return bytes.toString('utf8', pointer, end);
+    let value = '';
+    for (let at = pointer; at < end; at++) {
+      const code = bytes[at] ?? 0;
+      if (code > 127) return bytes.toString('utf8', pointer, end);
+      value += String.fromCharCode(code);
+    }
+    return value;
+  };
   const text = (context: number, value: string): void => {
+    if (value.length <= SHORT && writeShort(value)) {
+      raw.sqlite3_result_text(context, scratch, value.length, TRANSIENT);
+      return;
+    }
     const most = value.length * 3;
     const place = most <= SCRATCH_BYTES ? scratch : wasm.alloc(most);
     const bytes = memory().write(value, place, 'utf8');
@@ -45,6 +73,7 @@ export async function loadSqlite(): Promise<Sqlite> {
       else if (typeof value === 'bigint') raw.sqlite3_result_int64(context, value);
       else if (typeof value === 'boolean') raw.sqlite3_result_int(context, value ? 1 : 0);
       else if (typeof value !== 'number' || Number.isNaN(value)) raw.sqlite3_result_null(context);
+      else if (value === (value | 0)) raw.sqlite3_result_int(context, value);
       else if (Number.isSafeInteger(value)) raw.sqlite3_result_int64(context, BigInt(value));
       else raw.sqlite3_result_double(context, value);
     },
@@ -57,7 +86,7 @@ export async function loadSqlite(): Promise<Sqlite> {
         }
         const pointer = raw.sqlite3_column_text(statement, i);
         const bytes = raw.sqlite3_column_bytes(statement, i);
-        row.push(memory().toString('utf8', pointer, pointer + bytes));
+        row.push(read(pointer, bytes));
       }
       return row;
     },

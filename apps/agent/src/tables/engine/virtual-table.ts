@@ -174,6 +174,7 @@ export function registerTable(
 /** SQLite converts nothing that a virtual table returns: the text 565 would equal no number, and the number 565 no text. */
 function asDeclared(value: Value, type: ColumnType): Value {
   if (value === null || value === undefined) return null;
+  if (typeof value === 'number' && type !== 'TEXT' && type !== 'DATETIME') return value;
   if (type === 'TEXT' || type === 'DATETIME')
     return typeof value === 'string' ? value : String(Number(value));
   if (typeof value !== 'string') return value;

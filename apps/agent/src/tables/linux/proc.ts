@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { type ScanContext } from '../engine/table.js';
 import { partsOf, refused } from '../posix/files.js';
 
@@ -9,6 +9,27 @@ export function readProc(path: string, scan: ScanContext): string | null {
   } catch (error) {
     return refusedAt(path, error, scan);
   }
+}
+
+const record = Buffer.allocUnsafe(64 * 1024);
+
+/**
+ * As `readProc`, for files that the kernel gives as one record (`stat`, `status`, `io`, `cmdline`, `cgroup` of a process): a read
+ * that is not full is the last. Of 300 processes that saves thousands of system calls.
+ */
+export function readRecord(path: string, scan: ScanContext): string | null {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const length = readSync(file, record, 0, record.length, null);
+      if (length < record.length) return record.toString('utf8', 0, length);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    return refusedAt(path, error, scan);
+  }
+  return readProc(path, scan);
 }
 
 /** The lines of a file that may be large, without holding all of it; none as for `readProc`. */

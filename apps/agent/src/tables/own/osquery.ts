@@ -1,5 +1,6 @@
 import { machineUuid } from '../../identity/machine.js';
 import { readTextOr } from '../../platform/files.js';
+import { statFields } from '../../platform/proc-stat.js';
 import { AGENT_VERSION } from '../../platform/version.js';
 import { loadCatalog } from '../catalog/catalog.js';
 import { type Table } from '../engine/table.js';
@@ -17,8 +18,7 @@ const TICKS = 100;
 /** When a process of Linux started, in seconds since 1970; null where there is no /proc. */
 function startOf(pid: number): number | null {
   const boot = /^btime (\d+)$/m.exec(readTextOr('/proc/stat'))?.[1];
-  const stat = readTextOr(`/proc/${pid}/stat`);
-  const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const ticks = statFields(readTextOr(`/proc/${pid}/stat`))?.[19];
   return boot === undefined || ticks === undefined ? null : Number(boot) + Math.floor(Number(ticks) / TICKS);
 }
 

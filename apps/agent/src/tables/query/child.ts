@@ -1,30 +1,33 @@
 import { QueryEngine, QueryError } from '../engine/engine.js';
 import { TABLES } from '../registry.js';
-import { type ChildUsage, type FromChild, type ToChild } from './messages.js';
+import { CHUNKS_AHEAD, type ChildUsage, type FromChild, type ToChild } from './messages.js';
 import { rowTooLarge } from './query.js';
 
 /*
  * A process of its own for queries, so that whatever a query does can be ended by ending it. One query at a time; rows leave in
- * chunks, and the next chunk is computed when the last one has been taken.
+ * chunks, of which few are ahead of what has been taken.
  */
 
 type Query = Extract<ToChild, { t: 'query' }>;
 
-const CHUNK_ROWS = 500;
-const CHUNK_BYTES = 256 * 1024;
+/** Small: while the agent takes one, the next is computed. */
+const CHUNK_ROWS = 100;
+const CHUNK_BYTES = 64 * 1024;
 
+let ahead = 0;
 let taken: () => void = () => undefined;
 
 function say(message: FromChild): void {
   process.send?.(message);
 }
 
-/** Hands rows over and waits until they have been taken: that time is not the query's. */
+/** Hands rows over, and waits while too many have not been taken: that time is not the query's. */
 async function hand(engine: QueryEngine, rows: (string | null)[][]): Promise<void> {
-  const waiting = new Promise<void>((resolve) => (taken = resolve));
-  const begun = performance.now();
   say({ t: 'rows', rows });
-  await waiting;
+  ahead += 1;
+  if (ahead < CHUNKS_AHEAD) return;
+  const begun = performance.now();
+  await new Promise<void>((resolve) => (taken = resolve));
   engine.heldUp(performance.now() - begun);
 }
 
@@ -60,7 +63,10 @@ function usageSince(before: NodeJS.CpuUsage): ChildUsage {
 
 const engine = await QueryEngine.open(TABLES, { memoryBytes: Number(process.argv[2]) });
 process.on('message', (message: ToChild) => {
-  if (message.t === 'more') return taken();
+  if (message.t === 'taken') {
+    ahead -= 1;
+    return taken();
+  }
   const before = process.cpuUsage();
   answer(engine, message, before).catch((error: unknown) => say(failure(error, engine, before)));
 });

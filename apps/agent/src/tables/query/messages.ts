@@ -7,8 +7,11 @@ export type ToChild =
       readonly sql: string;
       readonly limits: EngineLimits & { readonly rowBytes?: number };
     }
-  /** The last rows have been taken; go on. */
-  | { readonly t: 'more' };
+  /** A chunk of rows has been taken. */
+  | { readonly t: 'taken' };
+
+/** Chunks of rows that may be on their way at once: one is computed while another is taken. */
+export const CHUNKS_AHEAD = 2;
 
 /** What a query cost, as its process sees it. */
 export interface ChildUsage {
@@ -23,12 +26,12 @@ export interface ChildUsage {
 export type FromChild =
   | { readonly t: 'ready' }
   | { readonly t: 'columns'; readonly columns: readonly string[] }
-  /** Answered with `more`: at most one of these is on its way. */
+  /** Answered with `taken`; at most `CHUNKS_AHEAD` of these are on their way. */
   | { readonly t: 'rows'; readonly rows: readonly (readonly (string | null)[])[] }
   | { readonly t: 'end'; readonly warnings: readonly string[]; readonly usage: ChildUsage }
   | {
       readonly t: 'failed';
-      readonly kind: 'error' | 'time' | 'memory' | 'rows';
+      readonly kind: 'error' | 'time' | 'memory' | 'rows' | 'denied';
       readonly message: string;
       readonly warnings: readonly string[];
       readonly usage: ChildUsage;

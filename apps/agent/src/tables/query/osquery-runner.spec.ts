@@ -46,6 +46,12 @@ it('asks osqueryd for its shell', async () => {
   expect(rows).toEqual([['-S --json --disable_extensions -- select 1']]);
 });
 
+it('asks it without the tables that are denied', async () => {
+  const binary = osquery(`printf '[\\n  {"args":"%s"}\\n]\\n' "$*"`);
+  const { rows } = await ask(binary, 'select 1', { deniedTables: ['shadow', 'users'] });
+  expect(rows).toEqual([['--json --disable_extensions --disable_tables=shadow,users -- select 1']]);
+});
+
 it('tells what osquery has to say about a query', async () => {
   const binary = osquery(`echo 'Error: near line 1: no such table: nope' >&2; exit 1`);
   expect((await ask(binary, 'select * from nope')).error).toBe('near line 1: no such table: nope');

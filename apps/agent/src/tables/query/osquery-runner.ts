@@ -89,8 +89,10 @@ class OsqueryProcess {
     private readonly limits: QueryLimits,
   ) {
     const shell = path.basename(binary).startsWith('osqueryd') ? ['-S'] : [];
+    const { deniedTables = [] } = limits;
+    const without = deniedTables.length === 0 ? [] : [`--disable_tables=${deniedTables.join(',')}`];
     // Behind `--` a query is a query, whatever it begins with.
-    this.child = spawn(binary, [...shell, '--json', '--disable_extensions', '--', sql], {
+    this.child = spawn(binary, [...shell, '--json', '--disable_extensions', ...without, '--', sql], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: '/',
     });

@@ -1,15 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../platform/program-file.js';
 import { Deadline } from './deadline.js';
 import { type ChildUsage, type FromChild, type ToChild } from './messages.js';
 import { type QueryEndKind, type QueryLimits, type QueryOutcome, type QuerySink } from './query.js';
+import { Taking } from './taking.js';
 import { usageOf, type Usage, Watch } from './usage.js';
 
 /** A query that does not stop by itself at its limit is stopped by ending its process, this much later. */
 const GRACE_MS = 200;
 const MEMORY_LOOK_MS = 50;
-const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** One process, one query at a time. */
 export class QueryProcess {
@@ -25,7 +25,7 @@ export class QueryProcess {
   /** @param memoryBytes bound of every query in it, beyond what the process begins with */
   constructor(readonly memoryBytes: number) {
     const megabytes = Math.ceil(memoryBytes / 1024 / 1024) + 64;
-    this.child = fork(CHILD, [String(memoryBytes)], {
+    this.child = fork(programFile('query'), [String(memoryBytes)], {
       execArgv: [`--max-old-space-size=${megabytes}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -57,6 +57,7 @@ export class QueryProcess {
     }
     return new Promise((resolve) => {
       const finish = (kind: QueryEndKind, error: string | null, end?: Reading): void => {
+        taking.close();
         deadline.pause();
         clearInterval(watch);
         this.child.off('message', hear);
@@ -78,32 +79,30 @@ export class QueryProcess {
             return sink.columns(message.columns);
           case 'rows':
             measured.rows += message.rows.length;
-            deadline.pause();
-            Promise.resolve(sink.rows(message.rows)).then(
-              () => {
-                if (!this.usable) return;
-                deadline.resume();
-                this.say({ t: 'more' });
-              },
-              (error: unknown) => this.stop('error', `the rows were not taken: ${String(error)}`),
-            );
-            return;
+            return taking.take(message.rows);
           case 'end':
-            return finish('answered', null, message);
+            return taking.end(() => finish('answered', null, message));
           case 'failed':
-            // What SQLite held when it ran out of memory is not worth keeping.
-            if (message.kind === 'memory') this.kill();
-            return finish(message.kind, message.message, message);
+            return taking.end(() => {
+              // What SQLite held when it ran out of memory is not worth keeping.
+              if (message.kind === 'memory') this.kill();
+              finish(message.kind, message.message, message);
+            });
         }
       };
+      const taking = new Taking(sink, {
+        more: () => this.say({ t: 'taken' }),
+        heldUp: (isHeldUp) => (isHeldUp ? deadline.pause() : deadline.resume()),
+        refused: (error) => this.stop('error', `the rows were not taken: ${String(error)}`),
+      });
       const deadline = new Deadline(limits.milliseconds + GRACE_MS, () => this.stop('time', 'killed: time'));
       const watch = setInterval(() => {
         if (measured.look() - base > limits.memoryBytes) this.stop('memory', 'killed: memory');
       }, MEMORY_LOOK_MS);
       this.child.on('message', hear);
       this.child.once('exit', lost);
-      const { milliseconds, rows, rowBytes } = limits;
-      this.say({ t: 'query', sql, limits: { milliseconds, rows, rowBytes } });
+      const { milliseconds, rows, rowBytes, deniedTables } = limits;
+      this.say({ t: 'query', sql, limits: { milliseconds, rows, rowBytes, deniedTables } });
     });
   }
 

@@ -14,8 +14,11 @@ export const DEFAULT_LIMITS: QueryLimits = {
   rows: 100_000,
 };
 
-/** `time`, `memory`, `rows`: it was stopped at that limit. `cancelled`: whoever asked does not want it any more. */
-export type QueryEndKind = 'answered' | 'error' | 'time' | 'memory' | 'rows' | 'cancelled';
+/**
+ * `time`, `memory`, `rows`: it was stopped at that limit. `denied`: the policy of the host's operator forbids it. `cancelled`: whoever asked does
+ * not want it any more.
+ */
+export type QueryEndKind = 'answered' | 'error' | 'time' | 'memory' | 'rows' | 'denied' | 'cancelled';
 
 /** What a query cost. */
 export interface QueryCost {

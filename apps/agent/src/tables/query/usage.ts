@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { statFields } from '../../platform/proc-stat.js';
 
 /** What a process has and has used. */
 export interface Usage {
@@ -16,9 +17,7 @@ const TICK_MS = 10;
 /** Looks at a process from outside; all zero when it has gone, or where there is no /proc. */
 export function usageOf(pid: number | undefined): Usage {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program, in brackets, may hold anything.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const fields = statFields(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
     return {
       residentBytes: Number(fields[21]) * PAGE_BYTES,
       userMs: Number(fields[11]) * TICK_MS,

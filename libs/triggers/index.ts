@@ -1,0 +1,10 @@
+export * from './cron/cron-times.js';
+export * from './tree/node.js';
+export * from './tree/serialize.js';
+export * from './xpath/check-xpath.js';
+export * from './xpath/evaluate.js';
+export * from './xpath/needs.js';
+export * from './xpath/parser.js';
+export * from './xpath/values.js';
+export * from './xpath/xpath-error.js';
+export { type Expression } from './xpath/syntax.js';
