@@ -78,17 +78,20 @@ export class ProcessTree {
     await this.join();
     for (let round = 0; round < KILLS; round += 1) {
       this.place?.group.kill();
-      await killTree(this.pid, this.attemptId, 3);
+      const areGone = await killTree(this.pid, this.attemptId, 3);
       const left = this.place?.group.living() ?? [];
       for (const pid of left) signal(pid, 'SIGKILL');
-      if (left.length === 0) return;
+      if (areGone && left.length === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 5 + 5 * round));
     }
   }
 
-  /** Living members of the first process's group. */
-  inGroup(): Promise<number[]> {
-    return groupMembers(this.pid);
+  /**
+   * Whether nobody of the first process's group lives. The process table is asked only when the group answers: a zombie that nobody
+   * collects answers for ever.
+   */
+  async isGroupGone(): Promise<boolean> {
+    return !signal(-this.pid, 0) || (await groupMembers(this.pid)).length === 0;
   }
 
   /** The run is over. */

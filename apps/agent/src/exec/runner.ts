@@ -15,6 +15,8 @@ import { loadRestrict, loadStart, type Restrict, type Start, type StartedProcess
 
 /** How long what is left of a group may take to obey TERM once its first process has gone. */
 const LEFTOVER_GRACE_MS = 1000;
+/** How long those who were killed are waited for: somebody in an uninterruptible wait may keep his place for ever. */
+const KILLED_MS = 1000;
 /** How long pipes that somebody else holds open are waited for. */
 const OPEN_PIPES_MS = 1000;
 /** A run that ends sooner is never moved into its cgroup: that would cost more than the run. */
@@ -214,12 +216,10 @@ export class Run {
       return;
     }
     if (!signal(-tree.pid, 'SIGTERM')) return;
-    // The process table is asked only when the group answers: a zombie that nobody collects answers for ever.
-    await waitUntil(
-      performance.now() + LEFTOVER_GRACE_MS,
-      async () => !signal(-tree.pid, 0) || (await tree.inGroup()).length === 0,
-    );
-    signal(-tree.pid, 'SIGKILL');
+    await waitUntil(performance.now() + LEFTOVER_GRACE_MS, () => tree.isGroupGone());
+    if (!signal(-tree.pid, 'SIGKILL')) return;
+    // KILL is obeyed when the kernel next runs the process: on a busy machine that is after the signal was sent.
+    await waitUntil(performance.now() + KILLED_MS, () => tree.isGroupGone());
   }
 
   /** Reads the pipes to their end, but does not wait for ever for somebody who left the group and holds them open. */
