@@ -7,11 +7,16 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A fresh, empty database in the PostgreSQL that global set-up started; nobody else knows its name. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/**
+ * A fresh database in the PostgreSQL that global set-up started; nobody else knows its name.
+ * @param state `migrated`: with the schema as it is now, where that is at hand; otherwise it is empty, and whoever connects migrates it
+ */
+export async function createTestDatabase(state: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
   const url = new URL(clusterUrl());
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await inCluster(`CREATE DATABASE ${name}`);
+  const template = process.env.MUSTER_TEST_DATABASE_TEMPLATE;
+  const from = state === 'empty' || template === undefined ? '' : ` TEMPLATE ${template}`;
+  await inCluster(`CREATE DATABASE ${name}${from}`);
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => inCluster(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }

@@ -13,6 +13,20 @@ export interface OwnerOptions {
   user?: { uid: number; gid: number };
   /** A directory to remove at the end. */
   remove?: string;
+  /** A database to make, with the schema as it is now, for tests to copy. */
+  template?: Template;
+}
+
+interface Template {
+  name: string;
+  /** The built module with `connectDatabase`. */
+  module: string;
+}
+
+/** What is used of it; as below. */
+interface Schema {
+  connectDatabase: (options: unknown) => Promise<{ destroy(): Promise<void> }>;
+  dataSourceOptions: (url: string, entities: []) => unknown;
 }
 
 /** What is used of the embedded database; the compiled module is given by its path, so nothing is imported here. */
@@ -25,7 +39,7 @@ interface Embedded {
 }
 
 const [index = '', json = ''] = process.argv.slice(2);
-const { dataDir, flags, user, remove } = JSON.parse(json) as OwnerOptions;
+const { dataDir, flags, user, remove, template } = JSON.parse(json) as OwnerOptions;
 const { startEmbeddedPostgres } = (await import(index)) as Embedded;
 if (user !== undefined) {
   process.setgroups?.([user.gid]);
@@ -46,6 +60,7 @@ try {
       if (level === 'error') process.stderr.write(`${level} ${message}\n`);
     },
   });
+  if (template !== undefined) await makeTemplate(database.superuserUrl, template);
   process.stdout.write(JSON.stringify({ url: database.superuserUrl }) + '\n');
   await asked;
   await database.stop();
@@ -55,4 +70,21 @@ try {
 } finally {
   if (remove !== undefined) rmSync(remove, { recursive: true, force: true });
   process.stdin.destroy();
+}
+
+async function makeTemplate(superuserUrl: string, { name, module }: Template): Promise<void> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: superuserUrl });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  const url = new URL(superuserUrl);
+  url.pathname = `/${name}`;
+  // Standard output has one line, for whoever started us.
+  (await import('@nestjs/common')).Logger.overrideLogger(false);
+  const { connectDatabase, dataSourceOptions } = (await import(module)) as Schema;
+  const migrated = await connectDatabase(dataSourceOptions(url.href, []));
+  await migrated.destroy();
+  // Nobody may be connected to what is copied.
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await client.end();
 }

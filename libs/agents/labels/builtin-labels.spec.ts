@@ -44,7 +44,7 @@ describe('built-in labels', () => {
 
   it('are given by the migration to hosts that were there before, as by the rules', async () => {
     Logger.overrideLogger(false);
-    const testDatabase = await createTestDatabase();
+    const testDatabase = await createTestDatabase('empty');
     const options = dataSourceOptions(testDatabase.url, []);
     const migrations = options.migrations as readonly { readonly name: string }[];
     const labels = migrations.findIndex(({ name }) => name.startsWith('AddLabels'));

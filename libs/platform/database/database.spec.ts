@@ -98,7 +98,7 @@ describe('the schema of the tables', () => {
   };
 
   it('is not a matter of what is set for the role or the database', async () => {
-    const set = await createTestDatabase();
+    const set = await createTestDatabase('empty');
     try {
       const name = new URL(set.url).pathname.slice(1);
       await dataSource.query(`ALTER DATABASE ${name} SET search_path = other`);
@@ -114,7 +114,7 @@ describe('the schema of the tables', () => {
   });
 
   it('can be named in the URL, which keeps the other settings', async () => {
-    const named = await createTestDatabase();
+    const named = await createTestDatabase('empty');
     try {
       const first = await connectDatabase(dataSourceOptions(named.url, []));
       await first.query('CREATE SCHEMA other');
