@@ -30,8 +30,8 @@ export default {
   globalSetup: '<rootDir>/libs/testing/global-setup.ts',
   globalTeardown: '<rootDir>/libs/testing/global-teardown.ts',
   testTimeout: 120_000,
-  // Most of them wait for other processes: two cores are for two.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // A quarter of the time they wait, for other processes and for time to pass.
+  maxWorkers: availableParallelism() + 1,
   // Of ES modules' registries jest lets nothing go: a worker that went on through half of the files died of its 4 GB.
   workerIdleMemoryLimit: '1GB',
 };
