@@ -60,13 +60,13 @@ export class CampaignEndsService implements OnApplicationBootstrap, OnApplicatio
     return work;
   }
 
-  /** Whether nobody who is connected owes an answer any more; when nobody owes one at all, the campaign ends. */
+  /** Whether nobody who is connected owes an answer any more; when nobody owes one at all, the campaign ends, and is told finished once that is written. */
   check(campaign: OpenCampaign): void {
-    if (!campaign.finished && (campaign.pending.size === 0 || (campaign.isSettled && !this.owed(campaign)))) {
+    if (campaign.pending.size === 0) this.endQuietly(campaign, 'answered');
+    else if (!campaign.finished && campaign.isSettled && !this.owed(campaign)) {
       campaign.finished = true;
       this.open.watchers.changed([campaign.id]);
     }
-    if (campaign.pending.size === 0) this.endQuietly(campaign, 'answered');
   }
 
   private owed(campaign: OpenCampaign): boolean {
