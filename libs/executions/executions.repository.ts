@@ -130,8 +130,9 @@ const SQL = {
   // What a halted rollout holds back goes nowhere until somebody resumes or cancels it.
   moving: {
     name: 'targets_moving',
-    text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND state NOT IN (${FINAL}) AND ${inScope('host_id', '$2')}
-             AND NOT (state = 'ready' AND (SELECT r.state = 'halted' FROM rollouts r WHERE r.execution_id = $1) IS TRUE)) AS moving`,
+    text: `SELECT host_id FROM targets WHERE execution_id = $1 AND host_id >= $3 AND state NOT IN (${FINAL}) AND ${inScope('host_id', '$2')}
+             AND NOT (state = 'ready' AND (SELECT r.state = 'halted' FROM rollouts r WHERE r.execution_id = $1) IS TRUE)
+           ORDER BY host_id LIMIT 1`,
   },
   chunks: {
     name: 'chunks_after',
@@ -204,10 +205,15 @@ export class ExecutionsRepository {
     return row?.open ?? false;
   }
 
-  /** True while a target has yet to end by itself: those that a halted rollout holds back do not. */
-  async isMoving(executionId: string, scope: Scope = null): Promise<boolean> {
-    const [row] = await this.database.query<{ moving: boolean }>(SQL.moving, [executionId, scope]);
-    return row?.moving ?? false;
+  /**
+   * Of the hosts with a target that has yet to end by itself, the first; null: there is none. Those that a halted rollout holds back do not.
+   * @param from hosts with a lower id are passed over, unless there is none from there on: who looks again and again does not read those
+   *   that have ended every time
+   */
+  async firstMoving(executionId: string, scope: Scope = null, from = 0): Promise<number | null> {
+    const [row] = await this.database.query<{ host_id: number }>(SQL.moving, [executionId, scope, from]);
+    if (row) return row.host_id;
+    return from > 0 ? this.firstMoving(executionId, scope) : null;
   }
 
   /** Ascending by seq, from right after the cursor; at most `limit` chunks, and no more after `PAGE_BYTES`. */

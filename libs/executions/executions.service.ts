@@ -80,6 +80,7 @@ export class ExecutionsService {
   ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(Math.round(seconds * 1000));
     let many = false;
+    let moving: number | null = 0;
     const until = signal ? AbortSignal.any([limit, signal]) : limit;
     for await (const _ of this.nudges.changes(executionId, until, first)) {
       const few: TargetRow[] | null = many
@@ -87,12 +88,15 @@ export class ExecutionsService {
         : await this.repository.fewTargets(executionId, scope, FEW_TARGETS);
       many = few === null;
       // Of thousands of targets the rows are read once, at the end.
-      if (many && (await this.repository.isMoving(executionId, scope))) continue;
+      if (many) {
+        moving = await this.repository.firstMoving(executionId, scope, moving ?? 0);
+        if (moving !== null) continue;
+      }
       const targets = few ?? (await this.repository.targets([executionId], scope));
       const open = targets.filter(isOpen);
       if (open.length === 0) return targets;
       const waiting = open.every(({ state }) => state === 'ready');
-      if (waiting && !(await this.repository.isMoving(executionId, scope))) return targets;
+      if (waiting && (await this.repository.firstMoving(executionId, scope)) === null) return targets;
     }
     return this.repository.targets([executionId], scope);
   }

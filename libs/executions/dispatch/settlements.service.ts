@@ -58,8 +58,9 @@ const NOT_IN_FLIGHT = sqlList(
  * a walk along an index in its order, or along a partial one that a condition proves, when that looks as cheap as a look by key: as it
  * does while the tables have a few rows. `= ANY(ARRAY[…])` can only be looked up.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
- * the next one needs, and `first`…`last` are a report's own places in the arrays of chunks. Those hold what has one size, so that
- * a place is found without a walk; bytes of output are one value, cut at the last moment: as elements of an array they
+ * the next one needs, and a chunk finds its report's row by its place in arrays. Those hold what has one size, none of it null, so that
+ * a place is found without a walk; the chunks of all reports are unnested at once, which for each report by itself was the dearest part of
+ * a statement with many. Bytes of output are one value, cut at the last moment: as elements of an array they
  * were written in hexadecimal, twice the size and the dearest part of a long output.
  */
 const SQL = {
@@ -72,28 +73,30 @@ const SQL = {
           SELECT *, to_timestamp(started_ms / 1000) AS started_at, to_timestamp(finished_ms / 1000) AS finished_at,
             (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
           FROM jsonb_to_recordset($1::jsonb) AS r(
-            ord int, attempt_id uuid, host_id int, first int, last int, started_ms float8, state text, reason text, message text, exit_code int,
+            ord int, attempt_id uuid, host_id int, started_ms float8, state text, reason text, message text, exit_code int,
             signal int, finished_ms float8, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int, masked jsonb, stop_trigger jsonb)
           ORDER BY target_id
-        ) r CROSS JOIN LATERAL (
+        ) r LEFT JOIN LATERAL (
           SELECT t.id, t.execution_id FROM targets t
           WHERE t.id = r.target_id AND t.host_id = r.host_id AND t.attempt_id = r.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT}) FOR UPDATE
-        ) t
+        ) t ON true
       ), fresh AS (
-        SELECT o.execution_id, count(*) AS count, array_agg(o.id ORDER BY o.id, c.ord) AS targets, array_agg(c.no ORDER BY o.id, c.ord) AS nos,
-          array_agg(c.stream ORDER BY o.id, c.ord) AS streams, array_agg(c.at ORDER BY o.id, c.ord) AS ats,
-          array_agg(c.begins ORDER BY o.id, c.ord) AS begins, array_agg(c.bytes ORDER BY o.id, c.ord) AS bytes
-        FROM open o CROSS JOIN LATERAL unnest(
-          ($2::int[])[o.first:o.last], ($3::boolean[])[o.first:o.last], ($4::float8[])[o.first:o.last], ($5::int[])[o.first:o.last], ($6::int[])[o.first:o.last]
-        ) WITH ORDINALITY AS c(no, stream, at, begins, bytes, ord)
-        WHERE (SELECT count(*) FROM output_chunks k WHERE k.target_id = o.id AND k.chunk_no = c.no) = 0
-        GROUP BY o.execution_id
+        SELECT c.execution_id, count(*) AS count, array_agg(c.id ORDER BY c.id, c.ord) AS targets, array_agg(c.no ORDER BY c.id, c.ord) AS nos,
+          array_agg(c.stream ORDER BY c.id, c.ord) AS streams, array_agg(c.at ORDER BY c.id, c.ord) AS ats,
+          array_agg(c.begins ORDER BY c.id, c.ord) AS begins, array_agg(c.bytes ORDER BY c.id, c.ord) AS bytes
+        FROM (
+          SELECT o.ids[c.report] AS id, o.executions[c.report] AS execution_id, c.*
+          FROM (SELECT array_agg(coalesce(id, 0) ORDER BY ord) AS ids, array_agg(coalesce(execution_id, 0) ORDER BY ord) AS executions FROM open) o
+          CROSS JOIN unnest($2::int[], $3::boolean[], $4::float8[], $5::int[], $6::int[], $7::int[]) WITH ORDINALITY AS c(no, stream, at, begins, bytes, report, ord)
+        ) c
+        WHERE c.id <> 0 AND (SELECT count(*) FROM output_chunks k WHERE k.target_id = c.id AND k.chunk_no = c.no) = 0
+        GROUP BY c.execution_id
       ), numbered AS (
         UPDATE executions e SET last_seq = e.last_seq + f.count FROM fresh f WHERE e.id = ANY(ARRAY[f.execution_id])
         RETURNING e.id, e.last_seq - f.count AS base, f.targets, f.nos, f.streams, f.ats, f.begins, f.bytes
       ), written AS (
         INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
-        SELECT n.id, n.base + c.ord, c.target_id, c.no, CASE WHEN c.is_stderr THEN 'stderr' ELSE 'stdout' END, to_timestamp(c.at / 1000), substring($7::bytea FROM c.begins FOR c.bytes)
+        SELECT n.id, n.base + c.ord, c.target_id, c.no, CASE WHEN c.is_stderr THEN 'stderr' ELSE 'stdout' END, to_timestamp(c.at / 1000), substring($8::bytea FROM c.begins FOR c.bytes)
         FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.begins, n.bytes)
           WITH ORDINALITY AS c(target_id, no, is_stderr, at, begins, bytes, ord)
       ), settled AS (
@@ -232,15 +235,18 @@ function mergeByAttempt(items: readonly Settlement[]): Settlement[] {
 
 function parameters(settlements: readonly Settlement[]): unknown[] {
   const chunks: Chunk[] = [];
+  /** Of each chunk the place of its report, from 1. */
+  const reports: number[] = [];
   const rows = settlements.map(({ attemptId, hostId, startedAt, chunks: own, end }, ord) => {
-    const first = chunks.length + 1;
-    if (own) chunks.push(...new Map(own.map((chunk) => [chunk.seq, chunk])).values());
+    if (own)
+      for (const chunk of new Map(own.map((each) => [each.seq, each])).values()) {
+        chunks.push(chunk);
+        reports.push(ord + 1);
+      }
     return {
       ord,
       attempt_id: attemptId,
       host_id: hostId,
-      first,
-      last: chunks.length,
       // Milliseconds: text of a time takes either side longer to make and to read than all else of a report.
       started_ms: startedAt ?? null,
       ...(end && {
@@ -271,6 +277,7 @@ function parameters(settlements: readonly Settlement[]): unknown[] {
     chunks.map((c) => c.at),
     begins,
     parts.map((part) => part.length),
+    reports,
     parts.length * LARGE_PART_BYTES < next ? new Parts(parts) : Buffer.concat(parts),
   ];
 }

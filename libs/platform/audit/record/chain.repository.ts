@@ -17,14 +17,17 @@ const SQL = {
     name: 'audit_seals_last',
     text: 'SELECT body, signature FROM audit_seals ORDER BY seal DESC LIMIT 1',
   },
-  // In the spans that are still open, and above everything seen so far; not above what the table itself has numbered.
+  // In the spans that are still open, and above everything seen so far; not above what the table itself has numbered. Up to which id is
+  // asked first: the plan sorts what it finds, and would write out the columns of all that wait for a seal, each time.
   fresh: {
     name: 'audit_fresh',
     text: `SELECT r.* FROM (
              SELECT o.* FROM unnest($1::bigint[], $2::bigint[]) s(first, last)
                CROSS JOIN LATERAL (SELECT ${ROW_COLUMNS} FROM ONLY audit a WHERE a.id BETWEEN s.first AND s.last ORDER BY a.id LIMIT ${MOST_ROWS}) o
              UNION ALL
-             (SELECT ${ROW_COLUMNS} FROM ONLY audit a WHERE a.id > $3::bigint AND a.id <= (SELECT last_value FROM audit_id_seq) ORDER BY a.id LIMIT ${MOST_ROWS})
+             (SELECT ${ROW_COLUMNS} FROM ONLY audit a WHERE a.id > $3::bigint AND a.id <= (
+                SELECT max(n.id) FROM (SELECT id FROM ONLY audit WHERE id > $3::bigint AND id <= (SELECT last_value FROM audit_id_seq) ORDER BY id LIMIT ${MOST_ROWS}) n
+              ) ORDER BY a.id LIMIT ${MOST_ROWS})
            ) r`,
   },
   lastId: { text: 'SELECT last_value::float8 AS id FROM audit_id_seq' },
