@@ -17,6 +17,8 @@ COPY --from=build /app/bin ./bin
 COPY --from=build /app/scripts ./scripts
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# As `up` starts it (SERVER_FLAGS).
+ENV NODE_OPTIONS=--max-semi-space-size=32
 USER muster
 VOLUME /data
 EXPOSE 8420

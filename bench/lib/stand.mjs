@@ -24,8 +24,8 @@ export async function openStand(root, databaseDir = undefined) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const secret = randomUUID();
-  const start = (args, env) => {
-    const child = spawn(process.execPath, [join(root, 'bin/muster'), ...args], {
+  const start = (args, env, flags = []) => {
+    const child = spawn(process.execPath, [...flags, join(root, 'bin/muster'), ...args], {
       stdio: ['pipe', 'ignore', 'inherit'],
       env: {
         ...process.env,
@@ -38,14 +38,16 @@ export async function openStand(root, databaseDir = undefined) {
     children.push(child);
     return child;
   };
-  const server = start(['server'], {
+  const settings = {
     MUSTER_PORT: String(port),
     MUSTER_DATA_DIR: join(folder, 'data'),
     MUSTER_DATABASE_URL: postgres.url,
     MUSTER_ADMIN_EMAIL: 'bench@example.com',
     MUSTER_ADMIN_PASSWORD: 'bench-password-1',
     MUSTER_ENROLL_SECRET: secret,
-  });
+  };
+  // As `up` starts it.
+  const server = start(['server'], settings, ['--max-semi-space-size=32']);
   await until(async () => (await fetch(`${url}/readyz`)).ok);
   const keepAlive = new Agent({ keepAlive: true });
   const call = (method, path, body, headers = {}) =>
