@@ -68,11 +68,14 @@ async function helped(asked = pids): Promise<{ seen: unknown[]; ahead: number }>
 
 it('tells the same of every process, in order, whoever has read it', async () => {
   const all = pids.map(expected);
+  let own = 0;
   for (let i = 0; i < 20; i++) {
     const { seen, ahead } = await helped();
     expect(seen).toEqual(all);
-    expect(ahead).toBeLessThan(COUNT);
+    // None, when the scan had to wait for a processor right at its beginning; not twenty times.
+    own += COUNT - ahead;
   }
+  expect(own).toBeGreaterThan(0);
 });
 
 it('knows each process as it was in its own scan, when one before was left in the middle', async () => {
