@@ -127,10 +127,11 @@ const SQL = {
     text: `SELECT EXISTS (SELECT 1 FROM targets WHERE execution_id = $1 AND ($2::bigint IS NULL OR id = $2) AND state NOT IN (${FINAL})
              AND ${inScope('host_id', '$3')}) AS open`,
   },
-  // What a halted rollout holds back goes nowhere until somebody resumes or cancels it.
+  // What a halted rollout holds back goes nowhere until somebody resumes or cancels it. The pair is compared so that only the index over
+  // both can be walked: of a host alone, the one over hosts' histories could be, in the same order.
   moving: {
     name: 'targets_moving',
-    text: `SELECT host_id FROM targets WHERE execution_id = $1 AND host_id >= $3 AND state NOT IN (${FINAL}) AND ${inScope('host_id', '$2')}
+    text: `SELECT host_id FROM targets WHERE execution_id = $1 AND (execution_id, host_id) >= ($1, $3) AND state NOT IN (${FINAL}) AND ${inScope('host_id', '$2')}
              AND NOT (state = 'ready' AND (SELECT r.state = 'halted' FROM rollouts r WHERE r.execution_id = $1) IS TRUE)
            ORDER BY host_id LIMIT 1`,
   },
