@@ -80,7 +80,7 @@ export class ExecutionsService {
   ): Promise<TargetRow[]> {
     const limit = AbortSignal.timeout(Math.round(seconds * 1000));
     let many = false;
-    let moving: number | null = 0;
+    let from = 0;
     const until = signal ? AbortSignal.any([limit, signal]) : limit;
     for await (const _ of this.nudges.changes(executionId, until, first)) {
       const few: TargetRow[] | null = many
@@ -89,7 +89,8 @@ export class ExecutionsService {
       many = few === null;
       // Of thousands of targets the rows are read once, at the end.
       if (many) {
-        moving = await this.repository.firstMoving(executionId, scope, moving ?? 0);
+        const moving = await this.repository.firstMoving(executionId, scope, from);
+        from = moving ?? 0;
         if (moving !== null) continue;
       }
       const targets = few ?? (await this.repository.targets([executionId], scope));
