@@ -13,7 +13,7 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { MAX_ID } from '#libs/platform/http/index';
+import { MAX_ID, NO_NUL } from '#libs/platform/http/index';
 import {
   ACCESS_MODES,
   type AccessMode,
@@ -23,7 +23,6 @@ import {
   type MaskType,
 } from './connection.entity.js';
 
-const NO_NUL = /^[^\0]*$/;
 const nul = (each: boolean): PropertyDecorator =>
   Matches(NO_NUL, { each, message: '$property must not hold a NUL character' });
 

@@ -14,10 +14,9 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MAX_ID } from '#libs/platform/http/index';
+import { MAX_ID, NO_NUL } from '#libs/platform/http/index';
 import { POLICY_KINDS, type PolicyKind } from './policy-conditions.js';
 
-const NO_NUL = /^[^\0]*$/;
 const MAX_WAIT_SECONDS = 30 * 24 * 60 * 60;
 
 /** Holds when everything in it does. */

@@ -12,10 +12,9 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MAX_ID } from '#libs/platform/http/index';
+import { MAX_ID, NO_NUL } from '#libs/platform/http/index';
 import { RULE_TYPES, type RuleType } from './rule.js';
 
-const NO_NUL = /^[^\0]*$/;
 const MAX_RULES = 100;
 /** As much as a body can hold. */
 const MAX_TEXT = 8 * 1024 * 1024;

@@ -1,9 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { OptionalStatement, SignedStatementDto } from '#libs/agents/index';
+import { NO_NUL } from '#libs/platform/http/index';
 import { REVIEW_STATUSES, type ReviewStatus } from './review.entity.js';
-
-const NO_NUL = /^[^\0]*$/;
 
 export class ReviewListQueryDto {
   @ApiPropertyOptional({ enum: REVIEW_STATUSES })

@@ -9,6 +9,7 @@ export { fleetVersions, methodsAt, numericIds, osapiVersions, type RouteLayer } 
 export { OsapiErrorDto } from './osapi-error.dto.js';
 export { sendBytes, sendJson } from './send-bytes.js';
 export { bodySchema, parseBody } from './parse-body.js';
+export { NO_NUL } from './patterns.js';
 export { refusals } from './refusals.js';
 export { RpcErrorDto } from './rpc-error.dto.js';
 export { closed, sendEvents, type ServerSentEvent } from './server-sent-events.js';

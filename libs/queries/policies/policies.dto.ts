@@ -11,12 +11,11 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { MAX_ID } from '#libs/platform/http/index';
+import { MAX_ID, NO_NUL } from '#libs/platform/http/index';
 import { Limits } from '#libs/protocol/index';
 
 const MAX_IDS = 10_000;
 const MAX_LABELS = 1_000;
-const NO_NUL = /^[^\0]*$/;
 const IDS_MESSAGE = 'ids must be an array of policy ids';
 const labelsMessage = (name: string): string => `${name} must be an array of names of labels`;
 
