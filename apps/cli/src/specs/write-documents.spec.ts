@@ -36,6 +36,14 @@ describe('documents', () => {
     );
   });
 
+  it.each([' \n', '\n \n', '\t\nselect 1\n', ' \n\n'])(
+    'keep the blanks of a text whose first line has nothing else: %j',
+    (query) => {
+      const [document] = readYaml(toYaml({ kind: 'query', spec: { query, nested: { query } } }), 'f.yml');
+      expect(document?.value).toMatchObject({ spec: { query, nested: { query } } });
+    },
+  );
+
   it('are read as what was written, whatever they hold', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 40 }),

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { Document, visit } from 'yaml';
 import { type Fields } from './document.js';
 
 /** What `muster get` prints and `muster apply` takes. */
@@ -7,19 +7,26 @@ export interface PrintedDocument {
   readonly spec: Fields;
 }
 
+/** The library writes such a text as a block, and no block can hold it: readers drop the blanks of its first line. */
+const OPENS_BLANK = /^\n*[ \t]+\n/;
+
 /** Keys in alphabetical order after a `---` line, as fleetctl prints them: files that differ in nothing else are the same. */
 export function toYaml({ kind, spec }: PrintedDocument): string {
-  const text = stringify(
+  const document = new Document(
     { apiVersion: 'v1', kind, spec },
     {
       sortMapEntries: true,
       aliasDuplicateObjects: false,
-      lineWidth: 0,
       // Readers of YAML 1.1, fleetctl among them, take `on` and `no` for true and false.
       compat: 'yaml-1.1',
     },
   );
-  return `---\n${text}`;
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && OPENS_BLANK.test(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return `---\n${document.toString({ lineWidth: 0 })}`;
 }
 
 /** One line. */
