@@ -11,8 +11,9 @@ export class OutputChunk {
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'output_chunks_pkey' })
   seq!: string;
 
-  @ManyToOne(() => Execution, { onDelete: 'CASCADE' })
-  @JoinColumn({ name: 'execution_id', foreignKeyConstraintName: 'output_chunks_execution_id_fkey' })
+  /** Goes with it by a trigger (migration 1790970000000). */
+  @ManyToOne(() => Execution, { createForeignKeyConstraints: false })
+  @JoinColumn({ name: 'execution_id' })
   execution!: Relation<Execution>;
 
   @Column({ type: 'bigint', name: 'target_id' })

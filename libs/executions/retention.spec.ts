@@ -26,20 +26,28 @@ async function left(
   executions: readonly (readonly [days: number, host: number, state?: string])[],
   settings: { historyDays: number; historyRuns: number; historyRunsPerHost: number },
 ): Promise<number[]> {
-  await dataSource.query('TRUNCATE executions CASCADE');
+  await dataSource.query('TRUNCATE executions, targets, output_chunks CASCADE');
   const ids: string[] = [];
   for (const [days, host, state = 'finished'] of executions) {
     const [{ id }] = await dataSource.query(
       `WITH made AS (
          INSERT INTO executions (uuid, kind, requested_by_email, content_sha256, timeout_seconds, grace_seconds, output_cap_bytes, lease_seconds, created_at)
          VALUES (gen_random_uuid(), 'script', '', sha256('x'), 1, 1, 1, 1, now() - make_interval(days => $1)) RETURNING id, uuid)
-       INSERT INTO targets (uuid, execution_id, host_id, lane, state) SELECT uuid, id, $2, 'serial', $3 FROM made RETURNING execution_id AS id`,
+       , run AS (
+         INSERT INTO targets (uuid, execution_id, host_id, lane, state) SELECT uuid, id, $2, 'serial', $3 FROM made RETURNING id, execution_id)
+       INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
+       SELECT execution_id, 1, id, 0, 'stdout', now(), 'x' FROM run RETURNING execution_id AS id`,
       [days, host, state],
     );
     ids.push(id as string);
   }
   await new RetentionService(new Database(dataSource), settings).pass();
   const rows: { id: string }[] = await dataSource.query('SELECT id FROM executions ORDER BY id');
+  // Its targets and its output go with it, and nobody else's.
+  for (const table of ['targets', 'output_chunks'])
+    expect(await dataSource.query(`SELECT DISTINCT execution_id AS id FROM ${table} ORDER BY 1`)).toEqual(
+      rows,
+    );
   return rows.map(({ id }) => ids.indexOf(id));
 }
 

@@ -61,8 +61,9 @@ export class Target {
   @Column({ type: 'bigint', name: 'execution_id' })
   executionId!: string;
 
-  @ManyToOne(() => Execution, { onDelete: 'CASCADE' })
-  @JoinColumn({ name: 'execution_id', foreignKeyConstraintName: 'targets_execution_id_fkey' })
+  /** Goes with it by a trigger (migration 1790970000000). */
+  @ManyToOne(() => Execution, { createForeignKeyConstraints: false })
+  @JoinColumn({ name: 'execution_id' })
   execution!: Relation<Execution>;
 
   @Column({ type: 'integer', name: 'host_id' })

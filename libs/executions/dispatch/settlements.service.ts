@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Chunk, type Ending, ReasonCode, type Report } from '#libs/protocol/index';
 import { Lanes } from '#libs/platform/batch/index';
-import { Database, Parts } from '#libs/platform/database/index';
+import { type BatchColumn, Database, Parts, rowsOf, valuesOf } from '#libs/platform/database/index';
 import { Nudges } from '../results/nudges.js';
 import {
   FINAL_STATES,
@@ -24,37 +24,78 @@ export interface Settlement {
   readonly end?: End | undefined;
 }
 
-export type End = {
+export interface End {
   readonly state: FinalState;
   readonly reason: ReasonCode | null;
   readonly message: string;
-} & Partial<Omit<Ending, 'outcome' | 'reason' | 'message'>>;
+  /** In the agent's words; absent: the server concludes it. */
+  readonly ending?: Ending | undefined;
+}
 
 /** `ok`: stored, now or earlier. `stale`: this attempt does not count (any more). */
 export type SettlementStatus = 'ok' | 'stale';
 
 interface SettledRow {
-  /** Of the settlement in its batch. */
+  /** Of the settlement in its batch, from 1. */
   ord: number;
   execution_id: string;
   /** The host has more in its queue, and room for it now. */
   more: boolean;
 }
 
+/** A chunk of a batch. */
+interface Piece {
+  readonly chunk: Chunk;
+  readonly bytes: Uint8Array;
+  /** Where they stand among the bytes of the batch, from 1. */
+  readonly begins: number;
+  /** Place of its settlement in the batch, from 1. */
+  readonly report: number;
+}
+
+/** Times are milliseconds: their text takes either side longer to make and to read than all else of a report. */
+const REPORT_COLUMNS: readonly BatchColumn<Settlement>[] = [
+  { name: 'attempt_id', type: 'uuid', of: ({ attemptId }) => attemptId },
+  { name: 'host_id', type: 'int', of: ({ hostId }) => hostId },
+  { name: 'started_ms', type: 'float8', of: ({ startedAt }) => startedAt },
+  { name: 'state', type: 'text', of: ({ end }) => end?.state },
+  { name: 'reason', type: 'text', of: ({ end }) => end?.reason },
+  // PostgreSQL's text holds no NUL.
+  { name: 'message', type: 'text', of: ({ end }) => end?.message.replaceAll('\0', '\ufffd'), free: true },
+  { name: 'exit_code', type: 'int', of: ({ end }) => end?.ending?.exit_code },
+  { name: 'signal', type: 'int', of: ({ end }) => end?.ending?.signal },
+  { name: 'finished_ms', type: 'float8', of: ({ end }) => end?.ending?.finished_at },
+  { name: 'duration_ms', type: 'bigint', of: ({ end }) => end?.ending?.duration_ms },
+  { name: 'stdout_bytes', type: 'bigint', of: ({ end }) => end?.ending?.stdout_bytes },
+  { name: 'stderr_bytes', type: 'bigint', of: ({ end }) => end?.ending?.stderr_bytes },
+  { name: 'dropped_bytes', type: 'bigint', of: ({ end }) => end?.ending?.dropped_bytes },
+  { name: 'gap_chunk', type: 'int', of: ({ end }) => end?.ending?.gap_seq },
+  { name: 'masked', type: 'jsonb', of: ({ end }) => json(end?.ending?.masked), free: true },
+  { name: 'stop_trigger', type: 'jsonb', of: ({ end }) => json(end?.ending?.stop_trigger), free: true },
+];
+
+const PIECE_COLUMNS: readonly BatchColumn<Piece>[] = [
+  { name: 'no', type: 'int', of: ({ chunk }) => chunk.seq },
+  { name: 'stream', type: 'boolean', of: ({ chunk }) => chunk.stream === 'stderr' },
+  { name: 'at', type: 'float8', of: ({ chunk }) => chunk.at },
+  { name: 'begins', type: 'int', of: ({ begins }) => begins },
+  { name: 'bytes', type: 'int', of: ({ bytes }) => bytes.length },
+  { name: 'report', type: 'int', of: ({ report }) => report },
+];
+
 const NOT_IN_FLIGHT = sqlList(
   TARGET_STATES.filter((state) => !(IN_FLIGHT_STATES as readonly TargetState[]).includes(state)),
 );
 
 /*
- * One statement, one commit, for the reports of many agents; a row comes back for each that counts. `open` locks the rows
- * that may still change, in id order; output is numbered per execution under the lock of the execution's row, so that
- * numbers become visible in order and without gaps; chunks that came before (an acknowledgement was lost) are left out.
+ * One statement, one commit, for the reports of many agents; a row comes back for each that counts. `settled` writes the rows
+ * that may still change, in id order, and so locks them for what follows; output is numbered per execution under the lock of the execution's
+ * row, so that numbers become visible in order and without gaps; chunks that came before (an acknowledgement was lost) are left out.
  *
  * Its plan is made once per connection, maybe while the tables are empty and every index looks equally good, or when a few
  * hundred rows look cheap enough to be read all. So it leaves no choice: a row is found for each report by itself (a join
- * with all reports would be planned as a walk along all targets), by its attempt and then by id and host together,
- * which is exact in whatever index; never among all that is in flight (NOT IN proves no partial index); and a chunk by
- * target and number together. No EXISTS, which may be planned as one look at all that waits anywhere. A join by `=` may be planned as
+ * with all reports would be planned as a walk along all targets), by its attempt and then by its id;
+ * never among all that is in flight (NOT IN proves no partial index); and a chunk by target and number together. No EXISTS, which may be planned as one look at all that waits anywhere. A join by `=` may be planned as
  * a walk along an index in its order, or along a partial one that a condition proves, when that looks as cheap as a look by key: as it
  * does while the tables have a few rows. `= ANY(ARRAY[…])` can only be looked up.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
@@ -67,27 +108,34 @@ const SQL = {
   settle: {
     name: 'settle',
     text: `
-      WITH open AS (
-        SELECT t.id, t.execution_id, r.*
-        FROM (
-          SELECT *, to_timestamp(started_ms / 1000) AS started_at, to_timestamp(finished_ms / 1000) AS finished_at,
-            (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
-          FROM jsonb_to_recordset($1::jsonb) AS r(
-            ord int, attempt_id uuid, host_id int, started_ms float8, state text, reason text, message text, exit_code int,
-            signal int, finished_ms float8, duration_ms bigint, stdout_bytes bigint, stderr_bytes bigint, dropped_bytes bigint, gap_chunk int, masked jsonb, stop_trigger jsonb)
-          ORDER BY target_id
-        ) r LEFT JOIN LATERAL (
-          SELECT t.id, t.execution_id FROM targets t
-          WHERE t.id = r.target_id AND t.host_id = r.host_id AND t.attempt_id = r.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT}) FOR UPDATE
-        ) t ON true
+      WITH given AS MATERIALIZED (
+        SELECT *, to_timestamp(started_ms / 1000) AS started_at, to_timestamp(finished_ms / 1000) AS finished_at,
+          (SELECT t.id FROM targets t WHERE t.attempt_id = r.attempt_id) AS target_id
+        FROM ${rowsOf('r', REPORT_COLUMNS, 1)}
+        ORDER BY target_id
+      ), settled AS (
+        UPDATE targets t SET
+          state = coalesce(o.state, CASE WHEN t.state = 'dispatched' AND o.started_at IS NOT NULL THEN 'running' ELSE t.state END),
+          started_at = coalesce(t.started_at, o.started_at),
+          finished_at = CASE WHEN o.state IS NULL THEN NULL ELSE coalesce(o.finished_at, now()) END,
+          reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
+          stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
+          dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked, stop_trigger = o.stop_trigger
+        FROM given o
+        WHERE t.id = ANY(ARRAY[o.target_id]) AND t.host_id = o.host_id AND t.attempt_id = o.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT})
+        RETURNING o.ord::int AS ord, t.id, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), fresh AS (
         SELECT c.execution_id, count(*) AS count, array_agg(c.id ORDER BY c.id, c.ord) AS targets, array_agg(c.no ORDER BY c.id, c.ord) AS nos,
           array_agg(c.stream ORDER BY c.id, c.ord) AS streams, array_agg(c.at ORDER BY c.id, c.ord) AS ats,
           array_agg(c.begins ORDER BY c.id, c.ord) AS begins, array_agg(c.bytes ORDER BY c.id, c.ord) AS bytes
         FROM (
           SELECT o.ids[c.report] AS id, o.executions[c.report] AS execution_id, c.*
-          FROM (SELECT array_agg(coalesce(id, 0) ORDER BY ord) AS ids, array_agg(coalesce(execution_id, 0) ORDER BY ord) AS executions FROM open) o
-          CROSS JOIN unnest($2::int[], $3::boolean[], $4::float8[], $5::int[], $6::int[], $7::int[]) WITH ORDINALITY AS c(no, stream, at, begins, bytes, report, ord)
+          FROM (
+            SELECT array_agg(id ORDER BY ord) AS ids, array_agg(execution_id ORDER BY ord) AS executions
+            FROM (SELECT ord, max(id) AS id, max(execution_id) AS execution_id
+              FROM (SELECT ord, id, execution_id FROM settled UNION ALL SELECT ord, 0, 0 FROM given) each GROUP BY ord) placed
+          ) o
+          CROSS JOIN ${rowsOf('c', PIECE_COLUMNS, REPORT_COLUMNS.length + 1)}
         ) c
         WHERE c.id <> 0 AND (SELECT count(*) FROM output_chunks k WHERE k.target_id = c.id AND k.chunk_no = c.no) = 0
         GROUP BY c.execution_id
@@ -96,19 +144,9 @@ const SQL = {
         RETURNING e.id, e.last_seq - f.count AS base, f.targets, f.nos, f.streams, f.ats, f.begins, f.bytes
       ), written AS (
         INSERT INTO output_chunks (execution_id, seq, target_id, chunk_no, stream, at, data)
-        SELECT n.id, n.base + c.ord, c.target_id, c.no, CASE WHEN c.is_stderr THEN 'stderr' ELSE 'stdout' END, to_timestamp(c.at / 1000), substring($8::bytea FROM c.begins FOR c.bytes)
+        SELECT n.id, n.base + c.ord, c.target_id, c.no, CASE WHEN c.is_stderr THEN 'stderr' ELSE 'stdout' END, to_timestamp(c.at / 1000), substring($${REPORT_COLUMNS.length + PIECE_COLUMNS.length + 1}::bytea FROM c.begins FOR c.bytes)
         FROM numbered n CROSS JOIN LATERAL unnest(n.targets, n.nos, n.streams, n.ats, n.begins, n.bytes)
           WITH ORDINALITY AS c(target_id, no, is_stderr, at, begins, bytes, ord)
-      ), settled AS (
-      UPDATE targets t SET
-        state = coalesce(o.state, CASE WHEN t.state = 'dispatched' AND o.started_at IS NOT NULL THEN 'running' ELSE t.state END),
-        started_at = coalesce(t.started_at, o.started_at),
-        finished_at = CASE WHEN o.state IS NULL THEN NULL ELSE coalesce(o.finished_at, now()) END,
-        reason = o.reason, message = coalesce(o.message, ''), exit_code = o.exit_code, signal = o.signal, duration_ms = o.duration_ms,
-        stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
-        dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked, stop_trigger = o.stop_trigger
-      FROM open o WHERE t.id = ANY(ARRAY[o.id])
-      RETURNING o.ord, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), recorded AS (
         ${recordEnds('settled')}
       )
@@ -164,7 +202,7 @@ export class SettlementsService {
       hostId,
       startedAt: ending?.started_at ?? startedAt,
       chunks,
-      end: ending && { state: stateOf(ending), ...ending },
+      end: ending && { state: stateOf(ending), reason: ending.reason, message: ending.message, ending },
     });
   }
 
@@ -172,17 +210,17 @@ export class SettlementsService {
     const merged = mergeByAttempt(items);
     const mark = this.nudges.mark();
     const rows = await this.database.query<SettledRow>(SQL.settle, parameters(merged));
-    const hasEnded = ({ ord }: SettledRow): boolean => merged[ord]?.end !== undefined;
+    const hasEnded = ({ ord }: SettledRow): boolean => merged[ord - 1]?.end !== undefined;
     const [ends, words] = [rows.filter(hasEnded), rows.filter((row) => !hasEnded(row))];
     this.nudges.changed(words.map((row) => row.execution_id));
     this.nudges.ended(ends.map((row) => row.execution_id));
     const settled = new Map(rows.map((row) => [row.ord, row]));
     // What was asked for while the statement ran may be newer than what it saw, and found the host still taken.
     const free = merged.filter(
-      (m, ord) => settled.get(ord)?.more || (m.end && this.nudges.wokenSince(m.hostId, mark)),
+      (m, i) => settled.get(i + 1)?.more || (m.end && this.nudges.wokenSince(m.hostId, mark)),
     );
     this.nudges.wake(free.map((m) => m.hostId));
-    const done = new Set(merged.filter((_, ord) => settled.has(ord)).map(keyOf));
+    const done = new Set(merged.filter((_, i) => settled.has(i + 1)).map(keyOf));
     const ended = await this.endedBefore(items.filter((item) => item.end && !done.has(keyOf(item))));
     // Settled before, and the acknowledgement got lost: the agent may forget it, unless it believes it is still running.
     return items.map((item) =>
@@ -233,51 +271,34 @@ function mergeByAttempt(items: readonly Settlement[]): Settlement[] {
   return [...merged.values()];
 }
 
+function json(value: unknown): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(value);
+}
+
+/** The last of each number. */
+function distinct(chunks: readonly Chunk[]): Iterable<Chunk> {
+  return chunks.length < 2 ? chunks : new Map(chunks.map((chunk) => [chunk.seq, chunk])).values();
+}
+
 function parameters(settlements: readonly Settlement[]): unknown[] {
-  const chunks: Chunk[] = [];
-  /** Of each chunk the place of its report, from 1. */
-  const reports: number[] = [];
-  const rows = settlements.map(({ attemptId, hostId, startedAt, chunks: own, end }, ord) => {
-    if (own)
-      for (const chunk of new Map(own.map((each) => [each.seq, each])).values()) {
-        chunks.push(chunk);
-        reports.push(ord + 1);
-      }
-    return {
-      ord,
-      attempt_id: attemptId,
-      host_id: hostId,
-      // Milliseconds: text of a time takes either side longer to make and to read than all else of a report.
-      started_ms: startedAt ?? null,
-      ...(end && {
-        state: end.state,
-        reason: end.reason,
-        // PostgreSQL's text holds no NUL.
-        message: end.message.replaceAll('\0', '\ufffd'),
-        exit_code: end.exit_code,
-        signal: end.signal,
-        finished_ms: end.finished_at,
-        duration_ms: end.duration_ms,
-        stdout_bytes: end.stdout_bytes,
-        stderr_bytes: end.stderr_bytes,
-        dropped_bytes: end.dropped_bytes,
-        gap_chunk: end.gap_seq,
-        ...(end.masked && { masked: end.masked }),
-        ...(end.stop_trigger && { stop_trigger: end.stop_trigger }),
-      }),
-    };
-  });
-  const parts = chunks.map(({ data }) => (typeof data === 'string' ? Buffer.from(data) : data));
-  let next = 1;
-  const begins = parts.map((part) => (next += part.length) - part.length);
+  const pieces = piecesOf(settlements);
+  const parts = pieces.map(({ bytes }) => bytes);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
   return [
-    JSON.stringify(rows),
-    chunks.map((c) => c.seq),
-    chunks.map((c) => c.stream === 'stderr'),
-    chunks.map((c) => c.at),
-    begins,
-    parts.map((part) => part.length),
-    reports,
-    parts.length * LARGE_PART_BYTES < next ? new Parts(parts) : Buffer.concat(parts),
+    ...valuesOf(REPORT_COLUMNS, settlements),
+    ...valuesOf(PIECE_COLUMNS, pieces),
+    parts.length * LARGE_PART_BYTES <= length ? new Parts(parts) : Buffer.concat(parts, length),
   ];
+}
+
+function piecesOf(settlements: readonly Settlement[]): Piece[] {
+  const pieces: Piece[] = [];
+  let begins = 1;
+  for (const [i, { chunks = [] }] of settlements.entries())
+    for (const chunk of distinct(chunks)) {
+      const bytes = typeof chunk.data === 'string' ? Buffer.from(chunk.data) : chunk.data;
+      pieces.push({ chunk, bytes, begins, report: i + 1 });
+      begins += bytes.length;
+    }
+  return pieces;
 }

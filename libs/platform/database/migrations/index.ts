@@ -26,6 +26,7 @@ import { AddAgentKeys1790945000000 } from './1790945000000-add-agent-keys.js';
 import { TellHistoryFromIndexes1790950000000 } from './1790950000000-tell-history-from-indexes.js';
 import { VersionHistoryNames1790951000000 } from './1790951000000-version-history-names.js';
 import { WalkAlongKilledRuns1790960000000 } from './1790960000000-walk-along-killed-runs.js';
+import { RemoveRunsByStatement1790970000000 } from './1790970000000-remove-runs-by-statement.js';
 
 /** In the order they run; a new one goes to the end and never changes once it has landed. */
 export const MIGRATIONS = [
@@ -57,4 +58,5 @@ export const MIGRATIONS = [
   TellHistoryFromIndexes1790950000000,
   VersionHistoryNames1790951000000,
   WalkAlongKilledRuns1790960000000,
+  RemoveRunsByStatement1790970000000,
 ];
