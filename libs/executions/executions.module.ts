@@ -166,6 +166,6 @@ import { WithdrawalsService } from './withdrawals.service.js';
     TriggeredRunsService,
     WithdrawalsService,
   ],
-  exports: [ExecutionsService, ReconcileService, SettlementsService, TriggeredRunsService],
+  exports: [DispatcherService, ExecutionsService, ReconcileService, SettlementsService, TriggeredRunsService],
 })
 export class ExecutionsModule {}

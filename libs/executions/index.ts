@@ -1,5 +1,12 @@
 export { Review, ReviewVote } from './approvals/review.entity.js';
-export { AgentDispatcher, type HostShare } from './dispatch/agent-dispatcher.js';
+export {
+  AgentDispatcher,
+  type Answering,
+  type Arrived,
+  type HostShare,
+  type SharedOrder,
+} from './dispatch/agent-dispatcher.js';
+export { DispatcherService } from './dispatch/dispatcher.service.js';
 export { ReconcileService } from './dispatch/reconcile.service.js';
 export { SettlementsService } from './dispatch/settlements.service.js';
 export { TriggeredRunsService, type TriggeredStatus } from './dispatch/triggered-runs.service.js';

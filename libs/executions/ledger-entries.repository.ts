@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type ReasonCode } from '#libs/protocol/index';
 import { type AuditRecord, AUDIT_COLUMNS, auditValues } from '#libs/platform/audit/index';
-import { type Database, refusal, type Transaction } from '#libs/platform/database/index';
+import { type Database, plainArray, refusal, type Transaction } from '#libs/platform/database/index';
 import { recordEnds } from './dispatch/ends.js';
 import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
@@ -27,6 +27,8 @@ export interface LedgerEntry {
   readonly requestDigest: Buffer | null;
   readonly scriptId: number | null;
   readonly hostIds: readonly number[];
+  /** Of each host: its target, and the attempt that this begins with where it is claimed. */
+  readonly targets: readonly { readonly uuid: string; readonly attemptId: string }[];
   /** How each host's target begins; absent: all are queued. What has a reason has ended. */
   readonly beginnings?: readonly Beginning[] | undefined;
   /** Hosts that are online, free and given work have it in flight from the first row version on. */
@@ -65,7 +67,7 @@ const INSTANCES_AT_ONCE = 1_000;
 /*
  * All of a request in one statement: a statement costs a wake-up of the server and of PostgreSQL however little it does, and
  * seven of them were a fifth of a run. Its parts do not see each other's rows, so each hands on what the next one needs;
- * what waits or runs on a host is what did before. With one host the target's uuid is the execution's. No EXISTS: of two of
+ * what waits or runs on a host is what did before. Uuids are given, which costs a tenth of making them there. No EXISTS: of two of
  * those the planner makes one look at all that waits or runs anywhere. Hosts are found one by one: whatever the plan, it is by their id.
  */
 const SQL = {
@@ -73,8 +75,8 @@ const SQL = {
     name: 'ledger_enter',
     text: `
       WITH given AS MATERIALIZED (
-        SELECT host_id, coalesce(state, 'queued') AS state, reason, coalesce(message, '') AS message
-        FROM unnest($17::int[], $18::text[], $19::text[], $20::text[]) AS h(host_id, state, reason, message)
+        SELECT host_id, uuid, attempt_id, coalesce(state, 'queued') AS state, reason, coalesce(message, '') AS message
+        FROM unnest($17::int[], $18::text[], $19::text[], $20::text[], $34::uuid[], $35::uuid[]) AS h(host_id, state, reason, message, uuid, attempt_id)
       ), refused AS MATERIALIZED (
         SELECT refuse(CASE WHEN $23::boolean THEN 'busy' ELSE 'full' END) FROM given g
         WHERE $23 AND ((SELECT true FROM targets q WHERE q.host_id = g.host_id AND q.lane = 'serial' AND q.state = 'queued' LIMIT 1)
@@ -91,9 +93,9 @@ const SQL = {
         VALUES ($1::uuid, $2, $3, $4, $5, $7, $9, $10, $11, $12, $13, now() + make_interval(secs => $14), $15, $16, $24) RETURNING *
       ), t AS (
         INSERT INTO targets (uuid, execution_id, host_id, script_id, instance_id, lane, expires_at, state, reason, message, finished_at, attempt_id, journal_id, dispatched_at)
-        SELECT CASE WHEN cardinality($17) = 1 THEN e.uuid ELSE gen_random_uuid() END, e.id, g.host_id, e.script_id, (e.options->'instance'->>'id')::int, $21::text, e.expires_at,
+        SELECT g.uuid, e.id, g.host_id, e.script_id, (e.options->'instance'->>'id')::int, $21::text, e.expires_at,
           CASE WHEN free.journal_id IS NULL THEN g.state ELSE 'dispatched' END, g.reason, g.message, CASE WHEN g.reason IS NOT NULL THEN now() END,
-          CASE WHEN free.journal_id IS NOT NULL THEN gen_random_uuid() END, free.journal_id, CASE WHEN free.journal_id IS NOT NULL THEN now() END
+          CASE WHEN free.journal_id IS NOT NULL THEN g.attempt_id END, free.journal_id, CASE WHEN free.journal_id IS NOT NULL THEN now() END
         FROM e CROSS JOIN given g LEFT JOIN LATERAL (
           SELECT h.journal_id FROM hosts h
           WHERE $25::boolean AND g.state = 'queued' AND h.id = g.host_id AND h.online AND h.draining_since IS NULL
@@ -109,8 +111,7 @@ const SQL = {
         INSERT INTO audit (${AUDIT_COLUMNS}) VALUES ($26, $27, $28, $29, $30, $31, $32, $33)
       )
       SELECT e.id, e.expires_at, (SELECT count(*) FROM refused) AS refused, sent.*
-      FROM e CROSS JOIN (SELECT json_agg(id::text) AS ids, json_agg(uuid) AS uuids, json_agg(attempt_id) AS attempts, json_agg(host_id) AS hosts
-        FROM t WHERE state = 'dispatched') sent`,
+      FROM e CROSS JOIN (SELECT json_agg(id::text) AS ids, json_agg(host_id) AS hosts FROM t WHERE state = 'dispatched') sent`,
   },
 };
 
@@ -119,8 +120,6 @@ interface EnteredRow {
   expires_at: Date | null;
   /** null: none is in flight. */
   ids: string[] | null;
-  uuids: string[];
-  attempts: string[];
   hosts: number[];
 }
 
@@ -161,7 +160,7 @@ function values(entry: LedgerEntry): unknown[] {
     entry.expiresInSeconds,
     entry.idempotencyKey,
     entry.requestDigest,
-    entry.hostIds,
+    plainArray(entry.hostIds),
     beginnings.map(({ state }) => state),
     beginnings.map(({ reason }) => reason),
     beginnings.map(({ message }) => message),
@@ -171,15 +170,42 @@ function values(entry: LedgerEntry): unknown[] {
     entry.scriptId,
     entry.claim,
     ...auditValues(entry.record),
+    plainArray(entry.targets.map(({ uuid }) => uuid)),
+    plainArray(entry.targets.map(({ attemptId }) => attemptId)),
   ];
 }
 
-function ordersOf(entry: LedgerEntry, row: EnteredRow): OrderRow[] {
-  if (row.ids === null) return [];
+function ordersOf(entry: LedgerEntry, { id, expires_at, ids, hosts }: EnteredRow): OrderRow[] {
+  if (ids === null) return [];
+  const places = new Map(entry.hostIds.map((hostId, place) => [hostId, place]));
+  const rowAt = orderRows(entry, id, expires_at);
+  return hosts.map((hostId, i) => rowAt(places.get(hostId) ?? 0, ids[i] ?? ''));
+}
+
+/**
+ * What will be in flight where all hosts are free, before the ledger knows of it. None: the database decides something of it, or it waits for
+ * approval, or something that an order needs is stored with it.
+ */
+export function expectedOrders(entry: LedgerEntry): OrderRow[] {
+  const { claim, expiresInSeconds, kind, options, hostIds, beginnings } = entry;
+  if (!claim || expiresInSeconds !== null || kind === 'exec_session') return [];
+  if (options.signed === true || options.review !== undefined) return [];
+  const rowAt = orderRows(entry, '', null);
+  return hostIds.flatMap((_, place) =>
+    (beginnings?.[place]?.state ?? 'queued') === 'queued' ? [rowAt(place, '')] : [],
+  );
+}
+
+/** Rows by the places of their hosts in the entry. */
+function orderRows(
+  entry: LedgerEntry,
+  executionId: string,
+  expiresAt: Date | null,
+): (place: number, id: string) => OrderRow {
   const execution = {
     lane: entry.lane,
-    expires_at: row.expires_at,
-    execution_id: row.id,
+    expires_at: expiresAt,
+    execution_id: executionId,
     execution_uuid: entry.uuid,
     kind: entry.kind,
     content_sha256: entry.content.sha256,
@@ -192,11 +218,11 @@ function ordersOf(entry: LedgerEntry, row: EnteredRow): OrderRow[] {
     // What waits for approval is never claimed here.
     approved_by: null,
   };
-  return row.ids.map((id, i) => ({
+  return (place, id) => ({
     id,
-    uuid: row.uuids[i] ?? '',
-    attempt_id: row.attempts[i] ?? '',
-    host_id: row.hosts[i] ?? 0,
+    uuid: entry.targets[place]?.uuid ?? '',
+    attempt_id: entry.targets[place]?.attemptId ?? '',
+    host_id: entry.hostIds[place] ?? 0,
     ...execution,
-  }));
+  });
 }

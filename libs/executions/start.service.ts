@@ -1,21 +1,23 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ReasonCode } from '#libs/protocol/index';
 import { doneBy } from '#libs/platform/audit/index';
 import { type Caller } from '#libs/platform/auth/index';
 import { type Settings, SETTINGS } from '#libs/platform/config/index';
-import { Database, type Transaction, violated } from '#libs/platform/database/index';
+import { Database, timeOrderedUuid, type Transaction, violated } from '#libs/platform/database/index';
 import { DomainError } from '#libs/platform/errors/index';
 import { ContentsService, digestOfContent } from '#libs/scripts/index';
 import { type ApprovalAsked, ParkingService } from './approvals/parking.service.js';
 import { type NewReview } from './approvals/reviews.repository.js';
 import { DispatcherService, ONE_SERIAL_IN_FLIGHT } from './dispatch/dispatcher.service.js';
+import { type EarlyOrders } from './dispatch/early-orders.js';
 import { type OrderRow } from './dispatch/orders.js';
 import { type ExecutionKind, type RunOptions } from './execution.entity.js';
 import {
   type Beginning,
   type Entered,
   EntryRefused,
+  expectedOrders,
   LedgerEntries,
   type LedgerEntry,
 } from './ledger-entries.repository.js';
@@ -91,6 +93,8 @@ export interface Started {
 }
 
 const DEFAULT_GRACE_SECONDS = 10;
+/** From so many on the ledger takes long enough that orders are written meanwhile. */
+const MANY_HOSTS = 128;
 /** Unique index over requester and key. */
 const IDEMPOTENCY = 'executions_idempotency';
 /** What two requests at the same moment can break; each at most once per request. */
@@ -200,9 +204,14 @@ export class StartService {
   /** What needs to know nothing beforehand is one statement, and committed with it. */
   private async enterAlone(caller: Caller, request: StartRequest, digest: Buffer | null): Promise<Started> {
     const entry = entryOf(caller, request, digest, { claim: true, waves: null, settings: this.settings });
-    const { id, claimed } = await this.enter(this.database, request, entry);
-    this.sendOrWake(request.hostIds, claimed);
-    return { id, uuid: entry.uuid, created: true, review: null };
+    const early = request.hostIds.length < MANY_HOSTS ? null : this.writeAhead(entry);
+    try {
+      const { id, claimed } = await this.enter(this.database, request, entry);
+      this.sendOrWake(request.hostIds, claimed, early);
+      return { id, uuid: entry.uuid, created: true, review: null };
+    } finally {
+      early?.stop();
+    }
   }
 
   private startOnce(
@@ -251,16 +260,26 @@ export class StartService {
     const entered = await this.entries.enter(tx, entry).catch((error: unknown) => {
       throw error instanceof EntryRefused ? refusedFor(request, error.why) : error;
     });
-    if (entered.claimed.length > 0) {
-      for (const part of [entry.content, entry.stdin])
-        if (part) this.contents.remember(part.sha256, part.bytes);
-    }
+    if (entered.claimed.length > 0) this.remember(entry);
     return entered;
   }
 
+  private writeAhead(entry: LedgerEntry): EarlyOrders {
+    this.remember(entry);
+    return this.dispatcher.writeAhead(expectedOrders(entry));
+  }
+
+  private remember({ content, stdin }: LedgerEntry): void {
+    for (const part of [content, stdin]) if (part) this.contents.remember(part.sha256, part.bytes);
+  }
+
   /** What is in flight leaves; hosts that were not free are looked at as soon as they are. */
-  private sendOrWake(hostIds: readonly number[], claimed: readonly OrderRow[]): void {
-    if (claimed.length > 0) this.dispatcher.sendClaimed(claimed);
+  private sendOrWake(
+    hostIds: readonly number[],
+    claimed: readonly OrderRow[],
+    early: EarlyOrders | null = null,
+  ): void {
+    if (claimed.length > 0) this.dispatcher.sendClaimed(claimed, early);
     if (claimed.length === hostIds.length) return;
     const sent = new Set(claimed.map((row) => row.host_id));
     this.nudges.wake(hostIds.filter((id) => !sent.has(id)));
@@ -314,7 +333,7 @@ function entryOf(
 ): LedgerEntry {
   const { kind, content, stdin, options = {}, hostIds, unable, parked, refuseWhenBusy } = request;
   const { claim, waves, settings } = how;
-  const uuid = randomUUID();
+  const uuid = timeOrderedUuid();
   const sha256 = digestOfContent(content);
   const { act, details } = request.record?.(uuid) ?? {
     act: `requested_${kind}`,
@@ -344,6 +363,11 @@ function entryOf(
     requestDigest,
     scriptId: request.scriptId ?? null,
     hostIds,
+    // With one host the target's uuid is the execution's.
+    targets: hostIds.map(() => ({
+      uuid: hostIds.length === 1 ? uuid : timeOrderedUuid(),
+      attemptId: timeOrderedUuid(),
+    })),
     beginnings: unable || waves || parked ? hostIds.map((id) => beginningOf(id, request, waves)) : undefined,
     claim,
     maxWaiting: request.maxWaiting ?? null,

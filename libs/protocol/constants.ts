@@ -7,10 +7,11 @@ export const AGENTS_NAMESPACE = '/agents';
 /** HTTP path where an agent trades an enroll secret for its node key. */
 export const ENROLL_PATH = '/api/v1/agents/enroll';
 
-/** Events an agent emits (each is acknowledged by the server). */
+/** Events an agent emits. Each is acknowledged by the server, but `taken`, which is an acknowledgement itself. */
 export const AgentEvent = {
   hello: 'hello',
   report: 'report',
+  taken: 'taken',
   facts: 'facts',
   answer: 'answer',
   findings: 'findings',
@@ -21,7 +22,8 @@ export const AgentEvent = {
 
 /**
  * Events the server emits. `query`, `query_end` and `standing` are not acknowledged by the agent: they are the same for many
- * hosts and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost. The others are.
+ * hosts and leave as one packet; an answer is the acknowledgement, and the next hello brings what was lost. The others are; `run` by
+ * agents that say `says_taken` only where the server asks for it.
  */
 export const ServerEvent = {
   run: 'run',

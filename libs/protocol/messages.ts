@@ -168,6 +168,11 @@ export const Hello = z.object({
   envelopes: z.literal(1).optional(),
   /** It takes an order that was signed for many hosts at once. Absent: an agent that would not find its own among theirs. */
   shared_orders: z.boolean().optional(),
+  /**
+   * An order whose sender wants no acknowledgement is answered by what it leads to: a report of the attempt, or else `taken`. Absent: an agent
+   * that says nothing when nobody asks.
+   */
+  says_taken: z.boolean().optional(),
   /** Repeated in the answer, which therefore is no older one. */
   challenge: challenge.optional(),
   /** The keys that it trusts; none: the first that it is told. */
@@ -297,6 +302,7 @@ export const OrderAnswer = z.discriminatedUnion('accepted', [
   z.object({ attempt_id: uuid, accepted: z.literal(false), reason, message: text(4096) }),
 ]);
 export type OrderAnswer = z.infer<typeof OrderAnswer>;
+/** The acknowledgement of `run`; and, agent → server, `taken`: of orders that wanted none, those refused, and those of which nothing was reported within a moment. */
 export const RunAck = z.object({ answers: listOf(OrderAnswer, Limits.ordersPerMessage) });
 export type RunAck = z.infer<typeof RunAck>;
 

@@ -6,7 +6,6 @@ import { PacketType } from 'socket.io-parser';
 import {
   type CommonOrder,
   type Order,
-  type OrderAnswer,
   RefusedAnswer,
   Run,
   RunAck,
@@ -15,7 +14,13 @@ import {
   Stop,
   StopAck,
 } from '#libs/protocol/index';
-import { AgentDispatcher, type HostShare } from '#libs/executions/index';
+import {
+  AgentDispatcher,
+  type Answering,
+  type Arrived,
+  type HostShare,
+  type SharedOrder,
+} from '#libs/executions/index';
 import { Metrics } from '#libs/platform/metrics/index';
 import { type KnownAgent } from '#libs/agents/index';
 import { Envelopes } from './envelopes.js';
@@ -47,6 +52,8 @@ export type AgentSocket = Socket<
     envelopes: boolean;
     /** It takes orders that are signed for many. */
     sharedOrders: boolean;
+    /** It says by itself what became of orders. */
+    saysTaken: boolean;
     /** When the last hello was taken, milliseconds since the epoch; undefined: none was. */
     heardAt?: number;
     /** One is being taken. */
@@ -102,29 +109,41 @@ export class AgentConnections extends AgentDispatcher {
     return this.sockets.has(hostId);
   }
 
-  async run(hostId: number, orders: Order[]): Promise<OrderAnswer[] | null> {
+  run(hostId: number, orders: Order[], arrived: Arrived): Answering {
     const message: Run = { orders };
-    return (await this.ask(hostId, ServerEvent.run, message, RunAck))?.answers ?? null;
+    const socket = this.sockets.get(hostId);
+    if (!socket || wantsAnswer(socket, arrived))
+      return this.ask(hostId, ServerEvent.run, message, RunAck).then((ack) => ack?.answers ?? null);
+    emit([socket], ServerEvent.run, this.sealedFor(socket, ServerEvent.run, message));
+    return null;
   }
 
-  runOnMany(order: CommonOrder, hosts: readonly HostShare[]): Promise<OrderAnswer[] | null>[] {
-    const sharing = hosts.flatMap(({ hostId, share }) => {
-      const socket = this.sockets.get(hostId);
-      return socket?.connected && socket.data.sharedOrders ? [{ socket, share }] : [];
+  share(order: CommonOrder, hosts: readonly HostShare[]): SharedOrder {
+    const sharing = hosts.flatMap((host) => {
+      const socket = this.sharing(host.hostId);
+      return socket ? [{ ...host, uuid: socket.data.hostUuid }] : [];
     });
-    if (sharing.length < 2)
-      return hosts.map(({ hostId, share }) => this.run(hostId, [{ ...order, ...share }]));
+    if (sharing.length < 2) return { order, hosts, sealedFor: [], sealed: null };
     const sealed = this.envelopes.seal(
       this.envelopes.ready(ServerEvent.run, { order, shares: sharing.map(({ share }) => share) }),
-      sharing.map(({ socket }) => socket.data.hostUuid),
+      sharing.map(({ uuid }) => uuid),
     );
-    const sockets = sharing.map(({ socket }) => socket);
-    const answers = new Map(acknowledgements(sockets, ServerEvent.run, sealed));
-    return hosts.map(async ({ hostId, share }) => {
-      const socket = this.sockets.get(hostId);
-      const raw = socket && answers.get(socket);
-      if (!socket || !raw) return this.run(hostId, [{ ...order, ...share }]);
-      return this.judged(socket, ServerEvent.run, await raw, RunAck)?.answers ?? null;
+    return { order, hosts, sealedFor: sharing.map(({ hostId }) => hostId), sealed };
+  }
+
+  runOnMany({ order, hosts, sealedFor, sealed }: SharedOrder, arrived: Arrived): Answering[] {
+    const sockets = sealedFor.flatMap((hostId) => this.sharing(hostId) ?? []);
+    const [asked, told] = partition(sockets, (socket) => wantsAnswer(socket, arrived));
+    emit(told, ServerEvent.run, sealed);
+    const sent = new Map<AgentSocket, Answering>(told.map((socket) => [socket, null]));
+    for (const [socket, raw] of acknowledgements(asked, ServerEvent.run, sealed))
+      sent.set(
+        socket,
+        raw.then((said) => this.judged(socket, ServerEvent.run, said, RunAck)?.answers ?? null),
+      );
+    return hosts.map(({ hostId, share }) => {
+      const answering = sent.get(this.sockets.get(hostId) as AgentSocket);
+      return answering === undefined ? this.run(hostId, [{ ...order, ...share }], arrived) : answering;
     });
   }
 
@@ -158,10 +177,23 @@ export class AgentConnections extends AgentDispatcher {
   async ask<T>(hostId: number, event: string, message: unknown, answer: Parser<T>): Promise<T | null> {
     const socket = this.sockets.get(hostId);
     if (!socket) return null;
-    const sent = socket.data.envelopes
-      ? this.envelopes.seal(this.envelopes.ready(event, message), [socket.data.hostUuid])
-      : message;
+    const sent = this.sealedFor(socket, event, message);
     return this.judged(socket, event, await acknowledgement(socket, event, sent), answer);
+  }
+
+  /** The socket of a host that takes orders for many. */
+  private sharing(hostId: number): AgentSocket | undefined {
+    const socket = this.sockets.get(hostId);
+    return socket?.connected && socket.data.sharedOrders ? socket : undefined;
+  }
+
+  /** As this agent takes it. */
+  private sealedFor(
+    { data: { envelopes, hostUuid } }: AgentSocket,
+    event: string,
+    message: unknown,
+  ): unknown {
+    return envelopes ? this.envelopes.seal(this.envelopes.ready(event, message), [hostUuid]) : message;
   }
 
   /** What an agent answered; null: nothing that counts. */
@@ -191,15 +223,25 @@ export class AgentConnections extends AgentDispatcher {
     { event, message, sealable }: { event: string; message: unknown; sealable: Sealable },
   ): void {
     const sockets = hostIds.flatMap((id) => this.sockets.get(id) ?? []);
-    const [signed, plain] = [true, false].map((wants) =>
-      sockets.filter(({ data }) => data.envelopes === wants),
-    );
-    if (signed?.length) {
+    const [signed, plain] = partition(sockets, ({ data }) => data.envelopes);
+    if (signed.length > 0) {
       const hosts = signed.map(({ data }) => data.hostUuid);
       emit(signed, event, this.envelopes.seal(sealable, hosts));
     }
-    if (plain?.length) emit(plain, event, message);
+    emit(plain, event, message);
   }
+}
+
+/** Most agents say by themselves what became of an order; it is insisted on where one may have been lost. */
+function wantsAnswer({ data: { saysTaken } }: AgentSocket, arrived: Arrived): boolean {
+  return !saysTaken || arrived === 'maybe';
+}
+
+/** Those for which it is so, and the others. */
+function partition<T>(items: readonly T[], isSo: (item: T) => boolean): [T[], T[]] {
+  const [so, others]: [T[], T[]] = [[], []];
+  for (const item of items) (isSo(item) ? so : others).push(item);
+  return [so, others];
 }
 
 /** Why the agent did not even look at what it was asked; null: it did. */
@@ -229,6 +271,7 @@ function acknowledgements(
   event: string,
   message: unknown,
 ): [AgentSocket, Promise<unknown>][] {
+  if (sockets.length === 0) return [];
   const waiting = new Map<unknown, (answer: unknown) => void>();
   const answers = sockets.map((socket): [AgentSocket, Promise<unknown>] => [
     socket,

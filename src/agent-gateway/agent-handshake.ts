@@ -39,6 +39,7 @@ export class AgentHandshake {
       hostname: '',
       envelopes: false,
       sharedOrders: false,
+      saysTaken: false,
     };
   }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Answer, type AnswerAck, type ReportAck, Reports } from '#libs/protocol/index';
-import { SettlementsService } from '#libs/executions/index';
+import { Answer, type AnswerAck, type ReportAck, Reports, RunAck } from '#libs/protocol/index';
+import { DispatcherService, SettlementsService } from '#libs/executions/index';
 import { type AnsweringHost, AnswersService } from '#libs/queries/index';
 import { type AgentSocket } from './agent-connections.js';
 import { AgentTraffic, type Flow } from './agent-traffic.js';
@@ -11,6 +11,7 @@ import { OutputIntake } from './output-intake.js';
 export class AgentWords {
   constructor(
     private readonly settlements: SettlementsService,
+    private readonly dispatcher: DispatcherService,
     private readonly answers: AnswersService,
     private readonly intake: OutputIntake,
     private readonly traffic: AgentTraffic,
@@ -29,6 +30,11 @@ export class AgentWords {
       answers: reports.map(({ attempt_id }, i) => ({ attempt_id, status: statuses[i] ?? 'stale' })),
       window_bytes: this.intake.share(),
     };
+  }
+
+  /** What became of orders. @throws ZodError for a message that makes no sense */
+  async taken({ data: { hostId } }: AgentSocket, body: unknown): Promise<void> {
+    await this.dispatcher.answered(hostId, RunAck.parse(body).answers);
   }
 
   /** @throws ZodError for a message that makes no sense */

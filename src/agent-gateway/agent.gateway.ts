@@ -84,6 +84,7 @@ export class AgentGateway
     const handlers = {
       [AgentEvent.hello]: (body: unknown) => this.hello(socket, body),
       [AgentEvent.report]: (body: unknown) => this.report(socket, flow, body),
+      [AgentEvent.taken]: (body: unknown) => this.taken(socket, body),
       [AgentEvent.answer]: (body: unknown) => this.queryAnswer(socket, body),
       [AgentEvent.facts]: (body: unknown) => this.facts(socket, body),
       [AgentEvent.findings]: (body: unknown) => this.found(socket, body),
@@ -140,6 +141,7 @@ export class AgentGateway
     socket.data.hostname = hello.hostname;
     socket.data.envelopes = hello.envelopes !== undefined;
     socket.data.sharedOrders = socket.data.envelopes && hello.shared_orders === true;
+    socket.data.saysTaken = hello.says_taken === true;
     this.connections.drop(hostId, socket);
     const { stale, resume } = await this.reconcile.reconcile(hostId, hello);
     // A newer connection of this host may have come meanwhile: its row must stand.
@@ -166,6 +168,16 @@ export class AgentGateway
     return this.answer(socket, async () => {
       heard(socket);
       return this.words.report(socket, flow, body);
+    });
+  }
+
+  private async taken(socket: AgentSocket, body: unknown): Promise<unknown> {
+    return this.answer(socket, async () => {
+      heard(socket);
+      // Orders that have to wait on their host are rare.
+      this.traffic.inVain(socket);
+      await this.words.taken(socket, body);
+      return { ok: true };
     });
   }
 

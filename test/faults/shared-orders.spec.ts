@@ -1,4 +1,4 @@
-import { Envelope, type Order, runOfShare, ServerEvent } from '#libs/protocol/index';
+import { AgentEvent, Envelope, type Order, runOfShare, ServerEvent } from '#libs/protocol/index';
 import { startWorld, type World } from '../e2e/support.js';
 import { ending, RawAgent } from './support/raw-agent.js';
 
@@ -18,7 +18,7 @@ interface Taken {
 }
 
 /** An agent that keeps what it was told, and says that it has run. */
-async function connect(more: { envelopes?: 1; shared_orders?: boolean }): Promise<{
+async function connect(more: { envelopes?: 1; shared_orders?: boolean; says_taken?: boolean }): Promise<{
   agent: RawAgent;
   taken: Taken[];
 }> {
@@ -106,4 +106,51 @@ it('that one of them never answers keep nobody waiting', async () => {
   const others = results.filter(({ host_id }) => host_id !== silent.agent.hostId);
   expect(others).toHaveLength(6);
   for (const result of others) expect(result).toMatchObject({ status: 'ok' });
+});
+
+it('to agents that say by themselves what became of them want no acknowledgement; one that was lost is sent again, and does', async () => {
+  const telling = await connect({ envelopes: 1, shared_orders: true, says_taken: true });
+  const { agent } = telling;
+  const { body: host } = await world.client.get(`/api/v1/fleet/hosts/${agent.hostId}`);
+  const { uuid, hostname } = host.host as { uuid: string; hostname: string };
+  const came: { readonly own: Order; readonly ack: unknown }[] = [];
+  let arrived: () => void = () => undefined;
+  agent.socket.off(ServerEvent.run).on(ServerEvent.run, (data: unknown, ack?: unknown) => {
+    came.push({ own: read(data, uuid).own, ack });
+    arrived();
+  });
+  const orders = async (count: number): Promise<void> => {
+    while (came.length < count) await new Promise<void>((resolve) => (arrived = resolve));
+  };
+  const start = (argv: string): Promise<unknown> =>
+    world.client.post(`/node/${hostname}/command/exec`, { command: argv, wait: 25 });
+
+  // Refused: an end. Another host's word for it counts for nothing.
+  const refused = start('refused');
+  await orders(1);
+  expect(came[0]?.ack).toBeUndefined();
+  const { attempt_id } = came[0]!.own;
+  const refusal = { attempt_id, accepted: false, reason: 'not_found', message: 'not here' };
+  const other = await connect({ envelopes: 1 });
+  other.agent.socket.emit(AgentEvent.taken, { answers: [{ ...refusal, message: 'forged' }] });
+  await other.agent.report({ attempt_id, ending: ending({ exit_code: 1 }) });
+  agent.socket.emit(AgentEvent.taken, { answers: [refusal] });
+  expect(await refused).toMatchObject({
+    body: { results: [{ status: 'failed', error: expect.stringContaining('not here') }] },
+  });
+
+  // One is said to be taken, of the other nothing is heard: only that is sent again, and is to be answered.
+  const taken = start('taken');
+  await orders(2);
+  agent.socket.emit(AgentEvent.taken, { answers: [{ attempt_id: came[1]!.own.attempt_id, accepted: true }] });
+  const lost = start('lost');
+  await orders(4);
+  expect(came[3]?.own.attempt_id).toBe(came[2]?.own.attempt_id);
+  expect(came.map(({ ack }) => typeof ack)).toEqual(['undefined', 'undefined', 'undefined', 'function']);
+  for (const { own } of came.slice(1, 3))
+    await agent.report({ attempt_id: own.attempt_id, ending: ending({}) });
+  for (const answer of [taken, lost])
+    expect(await answer).toMatchObject({ body: { results: [{ status: 'ok', exit_code: 0 }] } });
+  agent.socket.disconnect();
+  other.agent.socket.disconnect();
 });

@@ -171,6 +171,29 @@ describe('a run', () => {
     expect(fs.readFileSync(path.join(stateDir, 'count'), 'utf8')).toBe('x\n');
   });
 
+  it('that nobody asks about is answered by its reports; one that waits, or is refused, is told of', async () => {
+    await startAgent();
+    await server.until(() => server.connected);
+    expect(server.hellos[0]?.says_taken).toBe(true);
+    const gate = `while [ ! -e ${stateDir}/go ]; do sleep 0.02; done`;
+    const running = shellOrder(gate, { lane: 'serial' });
+    const waiting = shellOrder('true', { lane: 'serial' });
+    const late = shellOrder('true', { expires_at: 1 });
+    await server.runUnasked(running, waiting, late);
+    await server.until(() => server.taken.length === 2);
+    expect(server.taken).toEqual([
+      expect.objectContaining({ attempt_id: late.attempt_id, accepted: false, reason: 'expired' }),
+      { attempt_id: waiting.attempt_id, accepted: true },
+    ]);
+    expect(server.of(running.attempt_id).startedAt).not.toBeNull();
+    // Told of once; repeated with an acknowledgement it gets one.
+    expect(await server.run(waiting)).toEqual([{ attempt_id: waiting.attempt_id, accepted: true }]);
+    fs.writeFileSync(`${stateDir}/go`, '');
+    for (const { attempt_id } of [running, waiting])
+      expect(await server.ended(attempt_id)).toMatchObject({ outcome: 'finished', exit_code: 0 });
+    expect(server.taken).toHaveLength(2);
+  });
+
   it('of the serial lane waits for the one before; others do not', async () => {
     await startAgent();
     const gate = `while [ ! -e ${stateDir}/go ]; do sleep 0.02; done`;

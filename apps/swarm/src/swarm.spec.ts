@@ -2,7 +2,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Answer, type Findings, type Hello, Order, type Report } from '#libs/protocol/index';
+import {
+  type Answer,
+  type Findings,
+  type Hello,
+  Order,
+  type Report,
+  type RunAck,
+} from '#libs/protocol/index';
 import { parseOptions } from './config/options.js';
 import { Swarm } from './swarm.js';
 import { type Heard, newKey, SmallServer } from './testing/small-server.js';
@@ -234,6 +241,23 @@ describe('runs', () => {
       },
     });
     expect(second).toMatchObject({ attempt_id: bytes.attempt_id, ending: { outcome: 'finished' } });
+  });
+
+  it('that want no acknowledgement are answered by their reports; those that wait or are refused are told', async () => {
+    await make(1, '--script-seconds', '0.05').start();
+    const reports = collect<Heard<{ reports: Report[] }>>(2, ok);
+    server.onReport = reports.take;
+    const taken = collect<Omit<Heard<RunAck>, 'answer'>>(1);
+    server.onTaken = taken.take;
+    const [running, waiting] = [order(), order()];
+    const late = order({ expires_at: 1 });
+    server.tell('swarm-1', 'run', { orders: [running, waiting, late] });
+    expect((await taken.all)[0]?.message.answers).toEqual([
+      { attempt_id: waiting.attempt_id, accepted: true },
+      expect.objectContaining({ attempt_id: late.attempt_id, accepted: false, reason: 'expired' }),
+    ]);
+    const told = (await reports.all).flatMap(({ message }) => message.reports);
+    expect(told[0]).toMatchObject({ attempt_id: running.attempt_id });
   });
 
   it('that were repeated are answered again, and not done again', async () => {

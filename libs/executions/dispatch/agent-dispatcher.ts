@@ -13,6 +13,24 @@ export interface HostShare {
   readonly share: OrderShare;
 }
 
+/** An order for many hosts, as it will leave: made ahead or at once. */
+export interface SharedOrder {
+  readonly order: CommonOrder;
+  readonly hosts: readonly HostShare[];
+  /** Those of the hosts that take it as it is signed here. */
+  readonly sealedFor: readonly number[];
+  readonly sealed: unknown;
+}
+
+/** Whether the agent may have had an order before. Then an answer is insisted on, and its connection ended when there is none. */
+export type Arrived = 'no' | 'maybe';
+
+/**
+ * What a host says to orders. A promise of null: it is not connected, or its connection ended before it answered. Null: it says by itself
+ * what became of them.
+ */
+export type Answering = Promise<OrderAnswer[] | null> | null;
+
 /**
  * Port: the only way from the ledger to the agents' sockets. A socket is a hint: whatever gets no answer stays in its
  * row, and is sent again when the agent comes back.
@@ -23,17 +41,17 @@ export abstract class AgentDispatcher {
 
   abstract isConnected(hostId: number): boolean;
 
-  /** Sends orders; null when the host is not connected, or its connection ended before it answered. */
-  abstract run(hostId: number, orders: Order[]): Promise<OrderAnswer[] | null>;
+  /** Sends orders. */
+  abstract run(hostId: number, orders: Order[], arrived: Arrived): Answering;
+
+  /** One order for many hosts, each with its share: a score of them at a time, no more. Nothing is sent. */
+  abstract share(order: CommonOrder, hosts: readonly HostShare[]): SharedOrder;
 
   /**
-   * Sends one order to many hosts, each with its share: a score of them at a time, no more.
-   * @returns for each, what `run` would
+   * Sends it.
+   * @returns for each of its hosts, what `run` would
    */
-  abstract runOnMany(
-    order: CommonOrder,
-    hosts: readonly HostShare[],
-  ): readonly Promise<OrderAnswer[] | null>[];
+  abstract runOnMany(shared: SharedOrder, arrived: Arrived): readonly Answering[];
 
   /** Asks for an end, or that it never starts; null as for `run`. */
   abstract stop(hostId: number, attempts: Stop['attempts']): Promise<StopAck['answers'] | null>;

@@ -6,7 +6,8 @@ import { Database, violated } from '#libs/platform/database/index';
 import { DrainingChanges, HostLoad } from '#libs/agents/index';
 import { Nudges } from '../results/nudges.js';
 import { IN_FLIGHT_STATES, sqlList } from '../states.js';
-import { AgentDispatcher } from './agent-dispatcher.js';
+import { AgentDispatcher, type Answering, type Arrived, type SharedOrder } from './agent-dispatcher.js';
+import { EarlyOrders, HOSTS_PER_ORDER, type Sendable } from './early-orders.js';
 import { OrderRefused } from './order-secrets.js';
 import { OrderSources } from './order-sources.js';
 import { ORDER_COLUMNS, type OrderRow, type OrderSeries, orderSeries, toOrder, toShare } from './orders.js';
@@ -62,11 +63,6 @@ export const ONE_SERIAL_IN_FLIGHT = 'targets_one_serial_in_flight';
 const HOSTS_PER_CLAIM = 250;
 /** Hosts written to before others get their turn. */
 const HOSTS_PER_SLICE = 64;
-/**
- * Hosts that share one text and one signature. Each of them is sent the shares of all, 120 bytes apiece: with twice as many a host's part in
- * what is made once would only fall from 5 to 3 µs.
- */
-const HOSTS_PER_ORDER = 16;
 /** A sweep repeats orders that got no answer for this long; for the agent a repeated order is a known one. */
 const UNANSWERED_SECONDS = 10;
 
@@ -75,8 +71,8 @@ const UNANSWERED_SECONDS = 10;
 export class DispatcherService {
   private readonly logger = new Logger(DispatcherService.name);
   private readonly woken = new Set<number>();
-  /** Attempts that the agent has acknowledged since this server runs: no need to repeat those. */
-  private readonly answered = new Set<string>();
+  /** Host and attempt that the agent has accepted since this server runs, and when: no need to repeat those. */
+  private readonly accepted = new Map<string, number>();
   private working: Promise<void> | null = null;
 
   constructor(
@@ -108,24 +104,31 @@ export class DispatcherService {
     const waiting = await this.database.query<{ host_id: number }>(SQL.waiting, [hosts]);
     this.wake(waiting.map((row) => row.host_id));
     const unanswered = await this.database.query<OrderRow>(SQL.unanswered, [hosts, UNANSWERED_SECONDS]);
-    const open = new Set(unanswered.map((row) => row.attempt_id));
-    for (const id of this.answered) if (!open.has(id)) this.answered.delete(id);
-    const again = unanswered.filter((row) => !this.answered.has(row.attempt_id));
+    const open = new Set(unanswered.map(keyOf));
+    // What was accepted a moment ago is too young to be among them.
+    const old = performance.now() - UNANSWERED_SECONDS * 1_000;
+    for (const [key, at] of this.accepted) if (at < old && !open.has(key)) this.accepted.delete(key);
+    const again = unanswered.filter((row) => !this.accepted.has(keyOf(row)));
     await this.send(again, 'maybe');
   }
 
-  /** Sends what is in flight from its first row version on, once that is committed. */
-  sendClaimed(rows: readonly OrderRow[]): void {
-    this.send(rows).catch((error: unknown) => {
+  /** Begins to write orders of which the ledger is being told. @param rows as they will be where their hosts are free */
+  writeAhead(rows: readonly OrderRow[]): EarlyOrders {
+    return new EarlyOrders(this.agents, this.sources, rows);
+  }
+
+  /** Sends what is in flight from its first row version on, once that is committed. @param early orders that were written meanwhile */
+  sendClaimed(rows: readonly OrderRow[], early: EarlyOrders | null): void {
+    this.sendReady(early?.among(rows) ?? { ready: [], rest: rows }).catch((error: unknown) => {
       this.logger.warn('an order could not be sent; the sweep tries again', { reason: String(error) });
     });
   }
 
   /**
    * Sends claimed rows; for a host that just said hello and does not know them, too.
-   * @param arrived whether the agent may have had the order before: then nothing can be concluded about it here
+   * @param arrived where it may have, nothing can be concluded about an order here
    */
-  async send(rows: readonly OrderRow[], arrived: 'no' | 'maybe' = 'no'): Promise<void> {
+  async send(rows: readonly OrderRow[], arrived: Arrived = 'no'): Promise<void> {
     const runs = groupBy(rows, (row) => row.execution_id);
     const made = new Map<string, Promise<OrderSeries>>();
     const seriesOf = (row: OrderRow): Promise<OrderSeries | null> => this.series(row, runs, made, arrived);
@@ -137,7 +140,7 @@ export class DispatcherService {
         const slice = shared.get(first.execution_id) ?? [];
         if (slice.push(first) === HOSTS_PER_ORDER) {
           shared.delete(first.execution_id);
-          await this.deliverToMany(slice, seriesOf);
+          await this.deliverToMany(slice, seriesOf, arrived);
         } else shared.set(first.execution_id, slice);
       } else {
         const orders: Order[] = [];
@@ -145,12 +148,28 @@ export class DispatcherService {
           const series = await seriesOf(row);
           if (series !== null) orders.push(toOrder(row, series));
         }
-        if (orders.length > 0) this.take(hostId, orders, this.agents.run(hostId, orders));
+        if (orders.length > 0) this.take(hostId, this.agents.run(hostId, orders, arrived));
       }
       // Time for others: the first hosts answer while orders for the last are written.
       if (++since % HOSTS_PER_SLICE === 0) await setImmediate();
     }
-    for (const slice of shared.values()) await this.deliverToMany(slice, seriesOf);
+    for (const slice of shared.values()) await this.deliverToMany(slice, seriesOf, arrived);
+  }
+
+  /**
+   * What a host says of orders; of those that it has taken it need not say more before it reports of them.
+   * @throws when the database is away
+   */
+  async answered(hostId: number, answers: readonly OrderAnswer[]): Promise<void> {
+    for (const answer of answers) {
+      const { attempt_id: attemptId } = answer;
+      if (answer.accepted) {
+        this.accepted.set(keyOf({ host_id: hostId, attempt_id: attemptId }), performance.now());
+        continue;
+      }
+      const { reason, message } = answer;
+      await this.settlements.settle({ attemptId, hostId, end: { state: stateOf(reason), reason, message } });
+    }
   }
 
   private async busyAmong(hostIds: readonly number[]): Promise<number[]> {
@@ -158,22 +177,32 @@ export class DispatcherService {
     return rows.map((row) => row.host_id);
   }
 
+  private async sendReady({ ready, rest }: Sendable): Promise<void> {
+    for (const [i, shared] of ready.entries()) {
+      this.deliver(shared, 'no');
+      if ((i + 1) % (HOSTS_PER_SLICE / HOSTS_PER_ORDER) === 0) await setImmediate();
+    }
+    await this.send(rest);
+  }
+
+  private deliver(shared: SharedOrder, arrived: Arrived): void {
+    const answers = this.agents.runOnMany(shared, arrived);
+    for (const [i, { hostId }] of shared.hosts.entries()) this.take(hostId, answers[i] ?? null);
+  }
+
   /** One order to all of these, which are of one execution. */
   private async deliverToMany(
     rows: readonly OrderRow[],
     seriesOf: (row: OrderRow) => Promise<OrderSeries | null>,
+    arrived: Arrived,
   ): Promise<void> {
     const series = await Promise.all(rows.map(seriesOf));
     const sendable = rows.flatMap((row, i) => {
       const of = series[i];
-      return of ? [{ row, of, share: toShare(row, of) }] : [];
+      return of ? [{ of, hostId: row.host_id, share: toShare(row, of) }] : [];
     });
     const [first] = sendable;
-    if (!first) return;
-    const shares = sendable.map(({ row, share }) => ({ hostId: row.host_id, share }));
-    const answers = this.agents.runOnMany(first.of.order, shares);
-    for (const [i, { row, share }] of sendable.entries())
-      this.take(row.host_id, [share], answers[i] ?? Promise.resolve(null));
+    if (first) this.deliver(this.agents.share(first.of.order, sendable), arrived);
   }
 
   /** null: this one cannot be sent, which must not keep the others back. */
@@ -181,7 +210,7 @@ export class DispatcherService {
     row: OrderRow,
     runs: ReadonlyMap<string, readonly OrderRow[]>,
     made: Map<string, Promise<OrderSeries>>,
-    arrived: 'no' | 'maybe',
+    arrived: Arrived,
   ): Promise<OrderSeries | null> {
     try {
       let series = made.get(row.execution_id);
@@ -222,33 +251,12 @@ export class DispatcherService {
   }
 
   /** Takes what a host says to orders, once it does. */
-  private take(
-    hostId: number,
-    orders: readonly { readonly attempt_id: string }[],
-    answers: Promise<OrderAnswer[] | null>,
-  ): void {
-    answers
-      .then((said) => (said === null ? undefined : this.answer(hostId, orders, said)))
+  private take(hostId: number, answering: Answering): void {
+    answering
+      ?.then((said) => (said === null ? undefined : this.answered(hostId, said)))
       .catch((error: unknown) =>
         this.logger.warn('an order got no answer', { host_id: hostId, reason: String(error) }),
       );
-  }
-
-  private async answer(
-    hostId: number,
-    orders: readonly { readonly attempt_id: string }[],
-    answers: readonly OrderAnswer[],
-  ): Promise<void> {
-    for (const answer of answers) {
-      // What it was not sent is another host's, whose order must not pass for answered.
-      if (!orders.some(({ attempt_id }) => attempt_id === answer.attempt_id)) continue;
-      if (answer.accepted) {
-        this.answered.add(answer.attempt_id);
-        continue;
-      }
-      const { attempt_id: attemptId, reason, message } = answer;
-      await this.settlements.settle({ attemptId, hostId, end: { state: stateOf(reason), reason, message } });
-    }
   }
 }
 
@@ -256,4 +264,9 @@ export class DispatcherService {
 function stateOf(reason: ReasonCode): 'expired' | 'cancelled' | 'failed_to_start' {
   if (reason === ReasonCode.expired) return 'expired';
   return reason === ReasonCode.cancelRequested ? 'cancelled' : 'failed_to_start';
+}
+
+/** An attempt of which a host says something; another host's word for it does not count. */
+function keyOf({ host_id, attempt_id }: Pick<OrderRow, 'host_id' | 'attempt_id'>): string {
+  return `${host_id} ${attempt_id}`;
 }

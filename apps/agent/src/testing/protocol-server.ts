@@ -62,6 +62,8 @@ export class ProtocolServer {
   readonly hellos: Hello[] = [];
   readonly messages: Report[][] = [];
   readonly ledger = new Map<string, Ledger>();
+  /** What was said of orders that wanted no acknowledgement. */
+  readonly taken: RunAck['answers'] = [];
   /** Every part of an answer to a query that was said, in order, repeated ones too. */
   readonly answers: Answer[] = [];
   /** The parts that were acknowledged, by campaign; a part 0 begins anew. */
@@ -195,6 +197,11 @@ export class ProtocolServer {
     return RunAck.parse(await this.bare(ServerEvent.run, this.seal(ServerEvent.run, { orders }))).answers;
   }
 
+  /** The same, and no acknowledgement is wanted. */
+  runUnasked(...orders: Order[]): Promise<void> {
+    return this.tell(ServerEvent.run, { orders });
+  }
+
   /** A message that need not make sense, signed. */
   async raw(event: string, data: unknown): Promise<unknown> {
     const sealed = seal(sealable(event, { message: data, parts: {} }), [this.hostUuid], this.key, this.now());
@@ -325,6 +332,10 @@ export class ProtocolServer {
       this.socket = socket;
       const proper = this.greet(hello);
       ack(this.greeting === null ? proper : this.greeting(hello, proper));
+      this.changed();
+    });
+    socket.on(AgentEvent.taken, (data: unknown) => {
+      this.taken.push(...RunAck.parse(data).answers);
       this.changed();
     });
     socket.on(AgentEvent.time, (data: unknown, ack: (answer: unknown) => void) => {

@@ -180,6 +180,7 @@ export class AgentLink {
       ...(revision !== undefined && { instances_revision: revision }),
       envelopes: 1,
       shared_orders: true,
+      says_taken: true,
       challenge: this.question.challenge,
       server_keys: trust.ids(),
       agent_key: key.publicKey,

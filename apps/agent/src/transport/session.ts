@@ -10,6 +10,7 @@ import {
   Limits,
   PROTOCOL_VERSION,
   ReportAck,
+  type RunAck,
   ServerEvent,
   TriggeredAck,
   RefusedAck,
@@ -18,6 +19,7 @@ import {
   type HostFacts,
   type Hello,
   type Refused,
+  type RefusedAnswer,
   type Report,
   type Triggered,
 } from '#libs/protocol/index';
@@ -29,6 +31,7 @@ import { type FindingsChannel } from '../standing/findings-sender.js';
 import { type RefusedChannel } from '../trust/refusals.js';
 import { DistrustError } from '../trust/server-trust.js';
 import { type ReportChannel } from './reporter.js';
+import { TakenOrders } from './taken-orders.js';
 
 const ACK_TIMEOUT_MS = 10_000;
 /** When many hosts bring rows or output at once, the last of them waits for the server to store all the others'. */
@@ -70,6 +73,9 @@ export class Session
   implements ReportChannel, AnswerChannel, FindingsChannel, TriggeredChannel, RefusedChannel
 {
   private readonly socket: Socket;
+  private readonly taken = new TakenOrders((answers) => {
+    if (this.socket.connected) this.socket.emit(AgentEvent.taken, { answers } satisfies RunAck);
+  });
   private closed = false;
   private hangUp: () => void = () => undefined;
   private refuse: (message: string) => void = () => undefined;
@@ -100,7 +106,10 @@ export class Session
     for (const event of Object.values(ServerEvent)) {
       socket.on(event, (data: unknown, ack: unknown) => {
         void this.handlers.onOrder(event, data).then(
-          (answer) => typeof ack === 'function' && (ack as (answer: unknown) => void)(answer),
+          (answer) => {
+            if (typeof ack === 'function') (ack as (answer: unknown) => void)(answer);
+            else if (event === ServerEvent.run) this.tookOrders(answer as RunAck | RefusedAnswer);
+          },
           // No acknowledgement: the server asks again, or finds out from the next hello.
           () => undefined,
         );
@@ -111,6 +120,7 @@ export class Session
       const finish = (end: SessionEnd): void => {
         if (this.closed) return;
         this.closed = true;
+        this.taken.close();
         socket.removeAllListeners();
         socket.disconnect();
         resolve(end);
@@ -135,6 +145,7 @@ export class Session
   }
 
   async send(reports: Report[]): Promise<ReportAck> {
+    for (const { attempt_id } of reports) this.taken.reported(attempt_id);
     return ReportAck.parse(await this.ask(AgentEvent.report, { reports }, STORED_ACK_TIMEOUT_MS));
   }
 
@@ -171,6 +182,11 @@ export class Session
   /** What time it is by the server; the answer as it came. */
   time(challenge: string): Promise<unknown> {
     return this.ask(AgentEvent.time, { challenge });
+  }
+
+  /** That it was refused as a whole is told in words of its own. */
+  private tookOrders(answer: RunAck | RefusedAnswer): void {
+    if (!this.closed && 'answers' in answer) this.taken.add(answer.answers);
   }
 
   private introduce(): void {

@@ -35,7 +35,7 @@ export class Attempts {
     private readonly news: () => void,
   ) {}
 
-  /** Takes orders; nothing starts before `startNext`, so that the acknowledgement leaves first. */
+  /** Takes orders; nothing starts before `startNext`, so that an acknowledgement leaves first. */
   take(orders: readonly Order[]): OrderAnswer[] {
     const now = performance.now();
     return orders.map((order) => this.takeOne(order, now));
@@ -52,6 +52,11 @@ export class Attempts {
         if (attempt.state === 'queued' && this.open.has(attempt.id)) this.start(attempt);
       }
     }
+  }
+
+  /** Whether it is held and has not been started. */
+  waits(id: string): boolean {
+    return this.open.get(id)?.state === 'queued';
   }
 
   stop(requests: Stop['attempts']): StopAnswer[] {

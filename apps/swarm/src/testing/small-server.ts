@@ -16,6 +16,7 @@ import {
   HELLO_ANSWER,
   liftParts,
   Reports,
+  RunAck,
   seal,
   sealable,
   type ServerKey,
@@ -55,6 +56,7 @@ export class SmallServer {
   onFindings = ({ answer }: Heard<Findings>): void => answer({ ok: true });
   onReport = ({ message, answer }: Heard<Reports>): void =>
     answer({ ok: true, answers: message.reports.map(({ attempt_id }) => ({ attempt_id, status: 'ok' })) });
+  onTaken: (heard: Omit<Heard<RunAck>, 'answer'>) => void = () => undefined;
   private onNextHello: () => void = () => undefined;
   private http!: HttpServer;
   private io!: Server;
@@ -116,6 +118,11 @@ export class SmallServer {
     return this.askBare(hostname, event, this.sealed(hostname, event, message));
   }
 
+  /** An order to one host that wants no acknowledgement. */
+  tell(hostname: string, event: string, message: unknown): void {
+    this.sockets.get(hostname)?.emit(event, this.sealed(hostname, event, message));
+  }
+
   /** Resolves when there were so many hellos. */
   async helloed(count: number): Promise<void> {
     while (this.hellos.length < count) await new Promise<void>((resolve) => (this.onNextHello = resolve));
@@ -160,6 +167,7 @@ export class SmallServer {
     socket.on(AgentEvent.findings, (body: unknown, answer: Ack) =>
       this.onFindings({ hostname, message: Findings.parse(body), answer }),
     );
+    socket.on(AgentEvent.taken, (body: unknown) => this.onTaken({ hostname, message: RunAck.parse(body) }));
     socket.on(AgentEvent.report, (body: unknown, answer: Ack) =>
       this.onReport({ hostname, message: Reports.parse(body), answer }),
     );

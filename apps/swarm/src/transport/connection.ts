@@ -94,6 +94,14 @@ export class Connection {
     this.socket.send(eventPacket(event, id, body));
   }
 
+  /**
+   * Tells the server what it does not answer.
+   * @param body JSON
+   */
+  tell(event: string, body: string): void {
+    if (this.isOpen) this.socket.send(eventPacket(event, null, body));
+  }
+
   /** Hangs up. */
   close(): void {
     this.end('closed');

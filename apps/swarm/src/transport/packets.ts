@@ -37,9 +37,12 @@ export function connectPacket(auth: string): string {
   return `40${NAMESPACE}${auth}`;
 }
 
-/** @param body JSON */
-export function eventPacket(name: string, id: number, body: string): string {
-  return `42${NAMESPACE}${id}["${name}",${body}]`;
+/**
+ * @param id of the acknowledgement that is wanted; null: none is
+ * @param body JSON
+ */
+export function eventPacket(name: string, id: number | null, body: string): string {
+  return `42${NAMESPACE}${id ?? ''}["${name}",${body}]`;
 }
 
 /** @param body JSON */
