@@ -114,7 +114,7 @@ export class AgentConnections extends AgentDispatcher {
     const socket = this.sockets.get(hostId);
     if (!socket || wantsAnswer(socket, arrived))
       return this.ask(hostId, ServerEvent.run, message, RunAck).then((ack) => ack?.answers ?? null);
-    emit([socket], ServerEvent.run, this.sealedFor(socket, ServerEvent.run, message));
+    (socket as Socket).emit(ServerEvent.run, this.sealedFor(socket, ServerEvent.run, message));
     return null;
   }
 

@@ -78,10 +78,13 @@ export class AgentTraffic {
     else this.logger.warn('a message of an agent was refused', aboutRefusal(socket, why));
   }
 
-  /** A message said what nobody waits for. An agent does so now and then; one that does nothing else keeps the others waiting. */
-  inVain(socket: AgentSocket): void {
+  /**
+   * A message said what nobody waits for. An agent does so now and then; one that does nothing else keeps the others waiting.
+   * @param weight of what an agent may well say more often
+   */
+  inVain(socket: AgentSocket, weight = 1): void {
     const conduct = this.conductOf(socket);
-    conduct.vain += 1;
+    conduct.vain += weight;
     if (conduct.vain > IN_VAIN) this.silence(socket, conduct, 'nobody waits for what it says');
   }
 

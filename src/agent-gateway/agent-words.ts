@@ -6,6 +6,9 @@ import { type AgentSocket } from './agent-connections.js';
 import { AgentTraffic, type Flow } from './agent-traffic.js';
 import { OutputIntake } from './output-intake.js';
 
+/** A host that cannot keep up says what it has taken ten times a second; in that time five are forgiven. */
+const TAKEN_WEIGHT = 0.5;
+
 /** What agents answer to what they were asked: reports of runs, and rows of live queries. */
 @Injectable()
 export class AgentWords {
@@ -33,8 +36,9 @@ export class AgentWords {
   }
 
   /** What became of orders. @throws ZodError for a message that makes no sense */
-  async taken({ data: { hostId } }: AgentSocket, body: unknown): Promise<void> {
-    await this.dispatcher.answered(hostId, RunAck.parse(body).answers);
+  async taken(socket: AgentSocket, body: unknown): Promise<void> {
+    const ended = await this.dispatcher.answered(socket.data.hostId, RunAck.parse(body).answers);
+    if (ended === 0) this.traffic.inVain(socket, TAKEN_WEIGHT);
   }
 
   /** @throws ZodError for a message that makes no sense */

@@ -174,8 +174,6 @@ export class AgentGateway
   private async taken(socket: AgentSocket, body: unknown): Promise<unknown> {
     return this.answer(socket, async () => {
       heard(socket);
-      // Orders that have to wait on their host are rare.
-      this.traffic.inVain(socket);
       await this.words.taken(socket, body);
       return { ok: true };
     });

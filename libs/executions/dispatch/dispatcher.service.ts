@@ -158,9 +158,11 @@ export class DispatcherService {
 
   /**
    * What a host says of orders; of those that it has taken it need not say more before it reports of them.
+   * @returns how many have ended by that, which it has refused
    * @throws when the database is away
    */
-  async answered(hostId: number, answers: readonly OrderAnswer[]): Promise<void> {
+  async answered(hostId: number, answers: readonly OrderAnswer[]): Promise<number> {
+    let ended = 0;
     for (const answer of answers) {
       const { attempt_id: attemptId } = answer;
       if (answer.accepted) {
@@ -168,8 +170,10 @@ export class DispatcherService {
         continue;
       }
       const { reason, message } = answer;
-      await this.settlements.settle({ attemptId, hostId, end: { state: stateOf(reason), reason, message } });
+      const end = { state: stateOf(reason), reason, message };
+      if ((await this.settlements.settle({ attemptId, hostId, end })) === 'ok') ended += 1;
     }
+    return ended;
   }
 
   private async busyAmong(hostIds: readonly number[]): Promise<number[]> {
