@@ -87,8 +87,18 @@ const values = fc.oneof(plain, fc.constantFrom('1', '0.5', "'x'", "'1'", 'true()
 const nested = paths(fc.oneof(simple, expressions(values, plain)));
 const expression = expressions(fc.oneof(nested, expressions(values, plain)), nested);
 
-/** The library takes an empty text for the number 0, where the recommendation says that it is none. */
+/**
+ * The library takes an empty text for the number 0, where the recommendation says that it is none; and has names mean attributes where a step stays at one
+ * (`@x/self::x`), where they mean elements on all axes but `attribute`.
+ */
 function mend(): void {
+  const { PathExpr, Step, NodeTest } = library as unknown as Steps;
+  const { applyStep } = PathExpr;
+  PathExpr.applyStep = (step, ...where) => {
+    const nodes = applyStep(step, ...where);
+    const isName = [NodeTest.NAMETESTANY, NodeTest.NAMETESTQNAME].includes(step.nodeTest.type);
+    return isName && step.axis !== Step.ATTRIBUTE ? nodes.filter(({ nodeType }) => nodeType !== 2) : nodes;
+  };
   const { XNumber, XString, XNodeSet } = library as unknown as Record<string, Mended>;
   for (const { prototype } of [XString, XNodeSet].filter((type) => type !== undefined)) {
     const { number } = prototype;
@@ -97,6 +107,19 @@ function mend(): void {
     };
   }
 }
+
+/** How the library goes from a node along an axis. */
+interface Steps {
+  readonly PathExpr: {
+    applyStep: (
+      step: { readonly axis: number; readonly nodeTest: { readonly type: number } },
+      ...where: unknown[]
+    ) => Foreign[];
+  };
+  readonly Step: { readonly ATTRIBUTE: number };
+  readonly NodeTest: { readonly NAMETESTANY: number; readonly NAMETESTQNAME: number };
+}
+
 interface Mended {
   new (value: number): unknown;
   readonly prototype: { number: () => unknown };
