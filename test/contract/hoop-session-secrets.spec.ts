@@ -150,6 +150,8 @@ describe('a secret', () => {
     const journal = filesOf(path.join(world.agent.stateDir));
     const answer = (await world.client.get(`${SESSIONS}/${session_id}?wait=30`)).body;
     expect(answer).toMatchObject({ exit_code: 7, metrics: { data_masking: { secret: 3 } } });
+    // What the run had on its host goes once the server has it all.
+    await until(() => readdirSync(path.join(world.agent.stateDir, 'journal/output')).length === 0);
     const places: Record<string, string> = {
       processes,
       journal: journal.replaceAll(`${file}\n`, ''),
