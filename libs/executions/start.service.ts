@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ReasonCode } from '#libs/protocol/index';
 import { doneBy } from '#libs/platform/audit/index';
@@ -333,7 +333,7 @@ function entryOf(
 ): LedgerEntry {
   const { kind, content, stdin, options = {}, hostIds, unable, parked, refuseWhenBusy } = request;
   const { claim, waves, settings } = how;
-  const uuid = timeOrderedUuid();
+  const uuid = randomUUID();
   const sha256 = digestOfContent(content);
   const { act, details } = request.record?.(uuid) ?? {
     act: `requested_${kind}`,
@@ -365,7 +365,7 @@ function entryOf(
     hostIds,
     // With one host the target's uuid is the execution's.
     targets: hostIds.map(() => ({
-      uuid: hostIds.length === 1 ? uuid : timeOrderedUuid(),
+      uuid: hostIds.length === 1 ? uuid : randomUUID(),
       attemptId: timeOrderedUuid(),
     })),
     beginnings: unable || waves || parked ? hostIds.map((id) => beginningOf(id, request, waves)) : undefined,

@@ -94,10 +94,11 @@ const NOT_IN_FLIGHT = sqlList(
  *
  * Its plan is made once per connection, maybe while the tables are empty and every index looks equally good, or when a few
  * hundred rows look cheap enough to be read all. So it leaves no choice: a row is found for each report by itself (a join
- * with all reports would be planned as a walk along all targets), by its attempt and then by its id;
- * never among all that is in flight (NOT IN proves no partial index); and a chunk by target and number together. No EXISTS, which may be planned as one look at all that waits anywhere. A join by `=` may be planned as
- * a walk along an index in its order, or along a partial one that a condition proves, when that looks as cheap as a look by key: as it
- * does while the tables have a few rows. `= ANY(ARRAY[…])` can only be looked up.
+ * with all reports would be planned as a walk along all targets), by its attempt and then by its id, and nothing else of it is a condition that an
+ * index could answer (IS NOT DISTINCT FROM): it would be planned as a look at all of a host, or at all attempts. Never among all that is in flight (NOT IN
+ * proves no partial index); and a chunk by target and number together. No EXISTS, which may be planned as one look at all that waits anywhere. A join
+ * by `=` may be planned as a walk along an index in its order, or along a partial one that a condition proves, when that looks as cheap as a look by
+ * key: as it does while the tables have a few rows. `= ANY(ARRAY[…])` can only be looked up.
  * Nothing is joined with anything else of the batch, which would cost the square of its size: each step hands on what
  * the next one needs, and a chunk finds its report's row by its place in arrays. Those hold what has one size, none of it null, so that
  * a place is found without a walk; the chunks of all reports are unnested at once, which for each report by itself was the dearest part of
@@ -122,7 +123,7 @@ const SQL = {
           stdout_bytes = coalesce(o.stdout_bytes, t.stdout_bytes), stderr_bytes = coalesce(o.stderr_bytes, t.stderr_bytes),
           dropped_bytes = coalesce(o.dropped_bytes, t.dropped_bytes), gap_chunk = coalesce(o.gap_chunk, t.gap_chunk), masked = o.masked, stop_trigger = o.stop_trigger
         FROM given o
-        WHERE t.id = ANY(ARRAY[o.target_id]) AND t.host_id = o.host_id AND t.attempt_id = o.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT})
+        WHERE t.id = ANY(ARRAY[o.target_id]) AND t.host_id IS NOT DISTINCT FROM o.host_id AND t.attempt_id IS NOT DISTINCT FROM o.attempt_id AND t.state NOT IN (${NOT_IN_FLIGHT})
         RETURNING o.ord::int AS ord, t.id, t.execution_id, t.uuid, t.host_id, t.exit_code, t.stop_reason, o.state
       ), fresh AS (
         SELECT c.execution_id, count(*) AS count, array_agg(c.id ORDER BY c.id, c.ord) AS targets, array_agg(c.no ORDER BY c.id, c.ord) AS nos,

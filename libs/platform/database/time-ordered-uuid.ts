@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * A uuid (version 7, RFC 9562) that begins with the time: in an index, what comes together stands together. With random ones (version 4) each row is
- * written to a page of its own; entering and settling 10,000 targets took PostgreSQL a twentieth longer while all of it was in memory.
+ * written to a page of its own; with those of targets and their attempts, entering and settling 10,000 took PostgreSQL a twentieth longer, all of it in memory.
  * @param now milliseconds since the epoch
  */
 export function timeOrderedUuid(now = Date.now()): string {
