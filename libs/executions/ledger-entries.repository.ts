@@ -183,14 +183,16 @@ function ordersOf(entry: LedgerEntry, { id, expires_at, ids, hosts }: EnteredRow
 }
 
 /**
- * What will be in flight where all hosts are free, before the ledger knows of it. None: the database decides something of it, or it waits for
- * approval, or something that an order needs is stored with it.
+ * What will be in flight where all hosts are free, before the ledger knows of it. None: it waits for approval, or something that an order needs is stored
+ * with it. When it expires is told by this server's clock, which agents go by, where the ledger's is the database's: an order that is late by one
+ * of them does not start.
  */
 export function expectedOrders(entry: LedgerEntry): OrderRow[] {
   const { claim, expiresInSeconds, kind, options, hostIds, beginnings } = entry;
-  if (!claim || expiresInSeconds !== null || kind === 'exec_session') return [];
+  if (!claim || kind === 'exec_session') return [];
   if (options.signed === true || options.review !== undefined) return [];
-  const rowAt = orderRows(entry, '', null);
+  const expiresAt = expiresInSeconds === null ? null : new Date(Date.now() + expiresInSeconds * 1000);
+  const rowAt = orderRows(entry, '', expiresAt);
   return hostIds.flatMap((_, place) =>
     (beginnings?.[place]?.state ?? 'queued') === 'queued' ? [rowAt(place, '')] : [],
   );
