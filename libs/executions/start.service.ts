@@ -191,9 +191,9 @@ export class StartService {
     }
     for (const id of hostIds) this.claiming.add(id);
     try {
-      const { scriptId, rollout, beside } = request;
+      const { scriptId, beside } = request;
       // A key that was used before is a rare case, and found out by the index.
-      return scriptId === undefined && rollout === undefined && beside === undefined
+      return scriptId === undefined && beside === undefined && openingOf(request) === null
         ? await this.enterAlone(caller, request, digest)
         : await this.startOnce(caller, request, digest, true);
     } finally {
