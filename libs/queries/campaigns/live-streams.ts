@@ -45,12 +45,15 @@ export class LiveStreams extends CampaignStreams {
     signal: AbortSignal,
   ): AsyncGenerator<readonly StreamEvent[]> {
     campaign.arrive();
-    this.begin(campaign);
+    const begun = this.begin(campaign);
     try {
       const told = new Told();
       let seq = Math.min(after, campaign.tally.lastSeq);
       let looked = performance.now();
-      yield told.news([await this.totals(campaign, seq), this.firstStatus(campaign, seq)]);
+      const totals = await this.totals(campaign, seq);
+      // Who hears that it is finished, and looks, finds it running or over, and not as if nobody had listened.
+      if (campaign.isToldFinished) await begun;
+      yield told.news([totals, this.firstStatus(campaign, seq)]);
       for await (const _ of this.campaigns.watchers.changes(campaign.id, signal)) {
         const due = performance.now() - looked >= TICK_MS;
         if (due) looked = performance.now();
@@ -64,6 +67,7 @@ export class LiveStreams extends CampaignStreams {
           yield page;
         }
         if (campaign.aggregate) news.push(campaign.aggregate);
+        if (campaign.isToldFinished) await begun;
         if (due || campaign.isToldFinished) news.push(this.status(campaign, seq));
         const fresh = told.news(news.map((one) => ({ ...one, seq })));
         const over = campaign.over && campaign.isAggregated;
@@ -100,11 +104,11 @@ export class LiveStreams extends CampaignStreams {
     yield [this.status(campaign, seq)];
   }
 
-  private begin(campaign: OpenCampaign): void {
+  /** Resolves when it is written that somebody listens, or that failed: the next subscriber says it again. */
+  private async begin(campaign: OpenCampaign): Promise<void> {
     if (campaign.row.status !== 0) return;
     campaign.row.status = 1;
-    // Only says that somebody listens; the next subscriber says it again.
-    this.repository.begin(campaign.id).catch(() => (campaign.row.status = 0));
+    await this.repository.begin(campaign.id).catch(() => (campaign.row.status = 0));
   }
 
   /** `reference/fleet.md`, 7.4: the missing ones are among the offline ones. */
