@@ -120,7 +120,7 @@ export async function bundle(root) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    // Names of classes are told: Nest's errors, OpenAPI's schemas. (`named` below.)
+    // Names of classes are told: Nest's errors, OpenAPI's schemas. (`named` above.)
     keepNames: true,
     metafile: true,
     write: false,

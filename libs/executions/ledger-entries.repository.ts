@@ -111,7 +111,7 @@ const SQL = {
         INSERT INTO audit (${AUDIT_COLUMNS}) VALUES ($26, $27, $28, $29, $30, $31, $32, $33)
       )
       SELECT e.id, e.expires_at, (SELECT count(*) FROM refused) AS refused, sent.*
-      FROM e CROSS JOIN (SELECT json_agg(id::text) AS ids, json_agg(host_id) AS hosts FROM t WHERE state = 'dispatched') sent`,
+      FROM e CROSS JOIN (SELECT json_agg(host_id) AS hosts FROM t WHERE state = 'dispatched') sent`,
   },
 };
 
@@ -119,8 +119,7 @@ interface EnteredRow {
   id: string;
   expires_at: Date | null;
   /** null: none is in flight. */
-  ids: string[] | null;
-  hosts: number[];
+  hosts: number[] | null;
 }
 
 /** The one way into the ledger. */
@@ -175,11 +174,11 @@ function values(entry: LedgerEntry): unknown[] {
   ];
 }
 
-function ordersOf(entry: LedgerEntry, { id, expires_at, ids, hosts }: EnteredRow): OrderRow[] {
-  if (ids === null) return [];
+function ordersOf(entry: LedgerEntry, { id, expires_at, hosts }: EnteredRow): OrderRow[] {
+  if (hosts === null) return [];
   const places = new Map(entry.hostIds.map((hostId, place) => [hostId, place]));
   const rowAt = orderRows(entry, id, expires_at);
-  return hosts.map((hostId, i) => rowAt(places.get(hostId) ?? 0, ids[i] ?? ''));
+  return hosts.map((hostId) => rowAt(places.get(hostId) ?? 0));
 }
 
 /**
@@ -194,7 +193,7 @@ export function expectedOrders(entry: LedgerEntry): OrderRow[] {
   const expiresAt = expiresInSeconds === null ? null : new Date(Date.now() + expiresInSeconds * 1000);
   const rowAt = orderRows(entry, '', expiresAt);
   return hostIds.flatMap((_, place) =>
-    (beginnings?.[place]?.state ?? 'queued') === 'queued' ? [rowAt(place, '')] : [],
+    (beginnings?.[place]?.state ?? 'queued') === 'queued' ? [rowAt(place)] : [],
   );
 }
 
@@ -203,7 +202,7 @@ function orderRows(
   entry: LedgerEntry,
   executionId: string,
   expiresAt: Date | null,
-): (place: number, id: string) => OrderRow {
+): (place: number) => OrderRow {
   const execution = {
     lane: entry.lane,
     expires_at: expiresAt,
@@ -220,8 +219,7 @@ function orderRows(
     // What waits for approval is never claimed here.
     approved_by: null,
   };
-  return (place, id) => ({
-    id,
+  return (place) => ({
     uuid: entry.targets[place]?.uuid ?? '',
     attempt_id: entry.targets[place]?.attemptId ?? '',
     host_id: entry.hostIds[place] ?? 0,

@@ -135,14 +135,14 @@ export class AgentConnections extends AgentDispatcher {
     const sockets = sealedFor.flatMap((hostId) => this.sharing(hostId) ?? []);
     const [asked, told] = partition(sockets, (socket) => wantsAnswer(socket, arrived));
     emit(told, ServerEvent.run, sealed);
-    const sent = new Map<AgentSocket, Answering>(told.map((socket) => [socket, null]));
+    const sent = new Map<number, Answering>(told.map(({ data }) => [data.hostId, null]));
     for (const [socket, raw] of acknowledgements(asked, ServerEvent.run, sealed))
       sent.set(
-        socket,
+        socket.data.hostId,
         raw.then((said) => this.judged(socket, ServerEvent.run, said, RunAck)?.answers ?? null),
       );
     return hosts.map(({ hostId, share }) => {
-      const answering = sent.get(this.sockets.get(hostId) as AgentSocket);
+      const answering = sent.get(hostId);
       return answering === undefined ? this.run(hostId, [{ ...order, ...share }], arrived) : answering;
     });
   }

@@ -75,7 +75,6 @@ async function whole(
 
 function rowOf(hostId: number): OrderRow {
   return {
-    id: '',
     uuid: `target-${hostId}`,
     attempt_id: `attempt-${hostId}`,
     host_id: hostId,

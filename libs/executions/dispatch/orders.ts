@@ -5,7 +5,6 @@ import { type OrderSources } from './order-sources.js';
 
 /** What a claimed target row, joined with its execution, holds. */
 export interface OrderRow {
-  id: string;
   uuid: string;
   attempt_id: string;
   host_id: number;
@@ -27,7 +26,7 @@ export interface OrderRow {
 }
 
 /** Columns of an OrderRow, for statements with `t` as the target and `e` as its execution. */
-export const ORDER_COLUMNS = `t.id, t.uuid, t.attempt_id, t.host_id, t.lane, t.expires_at, t.execution_id, e.uuid AS execution_uuid, e.kind,
+export const ORDER_COLUMNS = `t.uuid, t.attempt_id, t.host_id, t.lane, t.expires_at, t.execution_id, e.uuid AS execution_uuid, e.kind,
   e.content_sha256, e.stdin_sha256, e.options, e.timeout_seconds, e.grace_seconds, e.output_cap_bytes, e.requested_by_email,
   CASE WHEN e.options ? 'review' THEN
     (SELECT array_agg(v.email ORDER BY v.at, v.user_id) FROM review_votes v WHERE v.review_id = (e.options->>'review')::uuid AND v.approves)
